@@ -1,0 +1,52 @@
+# Every target sets up what it needs: a virtual environment made by pip alone from hashed requirements.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test check format lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(READY)  ## Make .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Prepay needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@echo "Installing into .venv (once; about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## The main job: one customer from empty account to settled card and bank money
+	@$(BIN)/prepay demo
+
+dev: $(READY)  ## The whole stack in the foreground until Ctrl-C
+	@$(BIN)/prepay dev
+
+test: $(READY)  ## The whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## Format, lint, types, import contracts, deployment files, then the tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/yamllint --strict docker-compose.yml .yamllint.yml
+	@$(MAKE) --no-print-directory test
+
+format: $(READY)  ## Format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(READY)  ## Resolve requirements.lock and requirements-production.lock anew
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 --extra local --extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 -c requirements.lock pyproject.toml -o requirements-production.lock
+
+clean:  ## Remove the development data
+	@rm -rf .prepay
