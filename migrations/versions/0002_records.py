@@ -9,7 +9,7 @@ depends_on = None
 
 STATEMENTS = """
 CREATE TABLE deployment (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  "only" boolean PRIMARY KEY DEFAULT true CHECK ("only"),
   processor_account text NOT NULL,
   livemode boolean NOT NULL,
   created_at timestamptz NOT NULL
