@@ -1,0 +1,156 @@
+"""The way into Postgres: transactions for those who change records, and a listener for those who wait for them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+CONNECT_SECONDS = 5
+STATEMENT_MILLISECONDS = 15_000
+
+
+class DatabaseUnavailableError(ConnectionError):
+    """Postgres cannot be reached, is starting, or has no connection to spare: nothing was committed."""
+
+
+def driver_url(url: str) -> str:
+    """``postgresql://…`` as SQLAlchemy names it for asyncpg."""
+    return "postgresql+asyncpg://" + url.split("://", 1)[1]
+
+
+class Database:
+    """A pool of connections of one role. Build one per process with ``Database(url)``; close it at the end."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_SECONDS,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "server_settings": {
+                    "application_name": "prepay",
+                    "statement_timeout": str(STATEMENT_MILLISECONDS),
+                    "idle_in_transaction_session_timeout": "60000",
+                    "timezone": "UTC",
+                },
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give every connection back to Postgres."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises DatabaseUnavailableError when Postgres cannot be reached.
+        """
+        with _outages():
+            async with self._sessions() as session, session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection held for a session-level advisory lock; each statement commits by itself."""
+        with _outages():
+            async with self.engine.connect() as connection:
+                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+class _outages:  # noqa: N801 - reads as a clause of the with statement
+    """Turn the many ways in which Postgres can be away into DatabaseUnavailableError."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, OSError | InterfaceError | PoolTimeout) and not isinstance(
+            error, DatabaseUnavailableError
+        ):
+            raise DatabaseUnavailableError(str(error)) from error
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_outage(error.orig)):
+            raise DatabaseUnavailableError(str(error.orig)) from error
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None) or ""
+    return isinstance(error, OSError) or state[:2] in {"08", "53", "57", "58"} or state == "25006"
+
+
+class Listener:
+    """Wakes those who wait for a record: one LISTEN connection for the whole process, whatever they wait for.
+
+    A wake is a hint. When the connection is lost nobody is woken, so waiters look again by time as well.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._events: dict[tuple[str, str | None], set[asyncio.Event]] = defaultdict(set)
+        self._channels: set[str] = set()
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, *channels: str) -> None:
+        """Listen on ``channels`` until ``stop``; reconnects by itself."""
+        self._channels |= set(channels)
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+            except (OSError, asyncpg.PostgresError, TimeoutError):
+                await asyncio.sleep(1)
+                continue
+            closed = asyncio.Event()
+            connection.add_termination_listener(lambda _, closed=closed: closed.set())
+            try:
+                for channel in self._channels:
+                    await connection.add_listener(channel, self._heard)
+                await closed.wait()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(1)
+            finally:
+                connection.terminate()
+
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        for key in ((channel, str(payload)), (channel, None)):
+            for event in self._events.get(key, ()):
+                event.set()
+
+    @asynccontextmanager
+    async def wakes(self, channel: str, payload: str | None = None) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever ``payload`` (or anything, when None) is told on ``channel``."""
+        key, event = (channel, payload), asyncio.Event()
+        self._events[key].add(event)
+        try:
+            yield event
+        finally:
+            self._events[key].discard(event)
+            if not self._events[key]:
+                del self._events[key]

@@ -1,0 +1,69 @@
+"""The outbox: what Temporal must hear, written in the transaction that makes it true (decision 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from models.base import JSON
+from models.hand_off import Outbox
+from store.ids import new_id
+
+LONGEST_WAIT_SECONDS = 60
+
+
+async def add(
+    session: AsyncSession, *, kind: str, workflow_id: str, arguments: JSON, now: datetime, account_id: str | None
+) -> str:
+    """Write one hand-off and return its id. ``kind`` is one of ``workflows/starting.py``; arguments hold ids alone."""
+    row = Outbox(
+        id=new_id("out", now),
+        account_id=account_id,
+        kind=kind,
+        workflow_id=workflow_id,
+        arguments=arguments,
+        next_try_at=now,
+        created_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    return row.id
+
+
+async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Outbox]:
+    """Due rows, oldest first, locked until the caller's transaction ends; rows another relay holds are skipped."""
+    rows = await session.scalars(
+        select(Outbox)
+        .where(col(Outbox.handed_at).is_(None), col(Outbox.next_try_at) <= now)
+        .order_by(col(Outbox.next_try_at), col(Outbox.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.all()
+
+
+async def claim_one(session: AsyncSession, outbox_id: str) -> Outbox | None:
+    """The row ``outbox_id``, locked, unless it is handed over already or another holds it."""
+    return await session.scalar(
+        select(Outbox)
+        .where(col(Outbox.id) == outbox_id, col(Outbox.handed_at).is_(None))
+        .with_for_update(skip_locked=True)
+    )
+
+
+async def handed(session: AsyncSession, outbox_ids: Sequence[str], *, now: datetime) -> None:
+    """Mark rows as handed over."""
+    await session.execute(
+        update(Outbox).where(col(Outbox.id).in_(outbox_ids)).values(handed_at=now, tries=col(Outbox.tries) + 1)
+    )
+
+
+async def put_off(session: AsyncSession, row: Outbox, *, error: str, now: datetime) -> None:
+    """Try ``row`` again later: after 1, 2, 4 … seconds, at most a minute."""
+    row.tries += 1
+    row.last_error = error[:500]
+    row.next_try_at = now + timedelta(seconds=min(2 ** min(row.tries - 1, 10), LONGEST_WAIT_SECONDS))
+    session.add(row)
+    await session.flush()
