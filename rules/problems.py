@@ -58,7 +58,7 @@ KINDS: dict[str, Kind] = {
     "forbidden": Kind(
         403,
         "Not allowed with these credentials",
-        "The credentials are valid but may not do this: an operator key without the scope, or an account on an operator's route.",
+        "The credentials are valid but may not do this: the operator key lacks the scope, or the route is not an account's.",
         "Use a key whose scope includes what the detail names.",
     ),
     # what is asked
@@ -116,7 +116,7 @@ KINDS: dict[str, Kind] = {
         400,
         "An Idempotency-Key is required",
         "This route moves money, and a repeated request must be recognisable.",
-        "Send an `Idempotency-Key` header of 1-255 characters that is new for each intention and the same for each retry.",
+        "Send an `Idempotency-Key` header of 1-255 characters, new for each intention, the same for each retry.",
     ),
     "idempotency_key_in_use": Kind(
         409,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -10,6 +10,8 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+driver: Any = asyncpg  # it carries no types
 
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 15_000
@@ -58,7 +60,7 @@ class Database:
         await self.engine.dispose()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self) -> AsyncGenerator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Raises DatabaseUnavailableError when Postgres cannot be reached.
@@ -68,7 +70,7 @@ class Database:
                 yield session
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
+    async def connection(self) -> AsyncGenerator[AsyncConnection]:
         """A connection held for a session-level advisory lock; each statement commits by itself."""
         with _outages():
             async with self.engine.connect() as connection:
@@ -95,6 +97,10 @@ def _is_outage(error: BaseException | None) -> bool:
     return isinstance(error, OSError) or state[:2] in {"08", "53", "57", "58"} or state == "25006"
 
 
+def _setter(event: asyncio.Event) -> Callable[[object], None]:
+    return lambda _: event.set()
+
+
 class Listener:
     """Wakes those who wait for a record: one LISTEN connection for the whole process, whatever they wait for.
 
@@ -105,7 +111,6 @@ class Listener:
         self._url = url
         self._events: dict[tuple[str, str | None], set[asyncio.Event]] = defaultdict(set)
         self._channels: set[str] = set()
-        self._connection: asyncpg.Connection[Any] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, *channels: str) -> None:
@@ -123,12 +128,12 @@ class Listener:
     async def _run(self) -> None:
         while True:
             try:
-                connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+                connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)
             except (OSError, asyncpg.PostgresError, TimeoutError):
                 await asyncio.sleep(1)
                 continue
             closed = asyncio.Event()
-            connection.add_termination_listener(lambda _, closed=closed: closed.set())
+            connection.add_termination_listener(_setter(closed))
             try:
                 for channel in self._channels:
                     await connection.add_listener(channel, self._heard)
@@ -144,7 +149,7 @@ class Listener:
                 event.set()
 
     @asynccontextmanager
-    async def wakes(self, channel: str, payload: str | None = None) -> AsyncIterator[asyncio.Event]:
+    async def wakes(self, channel: str, payload: str | None = None) -> AsyncGenerator[asyncio.Event]:
         """An event that is set whenever ``payload`` (or anything, when None) is told on ``channel``."""
         key, event = (channel, payload), asyncio.Event()
         self._events[key].add(event)
