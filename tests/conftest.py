@@ -1,0 +1,81 @@
+"""Fixtures that every test may use: real servers on free ports, one of each in a session.
+
+- `postgres`: an embedded PostgreSQL; `await postgres.create_database()` gives an empty database.
+- `database`: a migrated database of the test's own, a copy of a template.
+"""
+
+import itertools
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.part import Part, Process
+from sandbox.ports import free_ports
+from sandbox.postgres import APP, OWNER, Postgres
+
+
+@asynccontextmanager
+async def running(part: Part, folder: Path) -> AsyncGenerator[Process]:
+    """Run one part of the stack."""
+    process = Process(part, log_dir=folder, mark=str(folder))
+    await process.start()
+    try:
+        yield process
+    finally:
+        await process.stop()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A database of its own. URLs are plain `postgresql://`, by TCP with password."""
+
+    name: str
+    owner_url: str
+    app_url: str
+
+
+class PostgresServer:
+    """The session's PostgreSQL."""
+
+    def __init__(self, server: Postgres) -> None:
+        self.server = server
+        self._numbers = itertools.count(1)
+
+    async def create_database(self, *, template: str = "template0") -> Database:
+        """Make a database owned by `prepay_owner`, to which `prepay_app` may connect: empty, or a copy."""
+        name = f"test_{next(self._numbers)}"
+        await self.server.create_database(name, template=template)
+        return Database(name=name, owner_url=self.server.url(OWNER, name), app_url=self.server.url(APP, name))
+
+    async def drop_database(self, database: Database) -> None:
+        """Remove it, whoever is connected."""
+        await self.server.drop_database(database.name)
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncGenerator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="prepay-") as folder:
+        server = Postgres(data_dir=Path(folder) / "postgres", port=free_ports(1)[0], durable=False)
+        async with running(server.part(), Path(folder)):
+            yield PostgresServer(server)
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres: PostgresServer) -> Database:
+    """The template of `database`: nobody may stay connected to it."""
+    from migrations.run import upgrade
+
+    template = await postgres.create_database()
+    await upgrade(template.owner_url)
+    return template
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer, migrated: Database) -> AsyncGenerator[Database]:
+    copy = await postgres.create_database(template=migrated.name)
+    yield copy
+    await postgres.drop_database(copy)
