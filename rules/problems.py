@@ -58,7 +58,7 @@ KINDS: dict[str, Kind] = {
     "forbidden": Kind(
         403,
         "Not allowed with these credentials",
-        "The credentials are valid but may not do this: the operator key lacks the scope, or the route is not an account's.",
+        "The credentials are valid but may not do this: a key without the scope, or a route not meant for accounts.",
         "Use a key whose scope includes what the detail names.",
     ),
     # what is asked
