@@ -1,0 +1,168 @@
+"""What customers and operators are told by mail: the kinds, the facts that each needs, and when one comes too late."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Audience = Literal["owner", "operators"]
+Subject = Literal["recharge", "bank_account", "mandate", "event"]
+
+#: A notice that is older is listed as superseded and not mailed (requirement A9).
+LATEST = timedelta(hours=6)
+TOO_OLD = "too_old"
+
+_BANK = frozenset({"bank_account"})
+_DEPOSIT = _BANK | {"attempts_left", "expires_at"}
+_RECHARGE = frozenset({"recharge", "amount_cents", "recharge_kind", "method_kind"})
+_BANK_NAMES = frozenset({"bank_name", "last4"})
+_METHOD_NAMES = frozenset({"method_name", "method_last4"})
+_EVENT = frozenset({"event", "event_type", "object_id"})
+
+
+class NoticeFactsError(ValueError):
+    """A notice lacks a fact that its kind needs, or has one that it has no use for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of notice.
+
+    ``needs`` are the facts that must be known, ``may`` those that may be missing. Names tell the type: ``…_cents``
+    whole cents, ``…_on`` an ISO date, ``…_at`` an ISO time in UTC, ``…_left`` a number; all others are text.
+    ``only_while`` are the statuses of the subject in which there is still a reason to tell; empty: there always is.
+    """
+
+    when: str
+    subject: Subject
+    needs: frozenset[str]
+    may: frozenset[str] = frozenset()
+    only_while: frozenset[str] = frozenset()
+    audience: Audience = "owner"
+
+
+KINDS: dict[str, Kind] = {
+    "bank_deposit_sent": Kind(
+        when="The processor has sent the micro-deposit that verifies a bank account.",
+        subject="bank_account",
+        needs=_DEPOSIT | {"microdeposit_type"},
+        may=_BANK_NAMES | {"deposit_expected_on"},
+        only_while=frozenset({"verification_pending"}),
+    ),
+    "bank_reminder": Kind(
+        when="Three and seven days after the bank account was added, while it is not verified.",
+        subject="bank_account",
+        needs=_DEPOSIT | {"microdeposit_type"},
+        may=_BANK_NAMES | {"deposit_expected_on"},
+        only_while=frozenset({"verification_pending"}),
+    ),
+    "bank_verified": Kind(
+        when="The bank account is verified and can pay.", subject="bank_account", needs=_BANK, may=_BANK_NAMES
+    ),
+    "bank_verification_failed": Kind(
+        when="The last try was wrong, or the micro-deposit could not be sent.",
+        subject="bank_account",
+        needs=_BANK,
+        may=_BANK_NAMES | {"reason"},
+    ),
+    "bank_expired": Kind(
+        when="Ten days have passed without the code or amounts.", subject="bank_account", needs=_BANK, may=_BANK_NAMES
+    ),
+    "bank_removed": Kind(
+        when="The bank account was removed and its authorisation has ended.",
+        subject="bank_account",
+        needs=_BANK,
+        may=_BANK_NAMES,
+    ),
+    "bank_blocked": Kind(
+        when="The bank or the processor refuses further debits from the bank account.",
+        subject="bank_account",
+        needs=_BANK,
+        may=_BANK_NAMES | {"reason"},
+        only_while=frozenset({"blocked"}),
+    ),
+    "mandate_copy": Kind(
+        when="Debits from a bank account were authorised: the copy that the customer keeps (requirement E13).",
+        subject="mandate",
+        needs=frozenset({"mandate", "bank_account", "accepted_at", "text_version", "amount_rule"}),
+        may=_BANK_NAMES | {"holder_name", "routing_last4"},
+    ),
+    "recharge_settled": Kind(
+        when="A recharge succeeded and its money can be spent.", subject="recharge", needs=_RECHARGE, may=_METHOD_NAMES
+    ),
+    "recharge_failed": Kind(
+        when="A recharge failed for good.",
+        subject="recharge",
+        needs=_RECHARGE,
+        may=_METHOD_NAMES | {"failure_code", "failure_message"},
+    ),
+    "recharge_canceled": Kind(
+        when="A recharge was canceled: on request, or because its action was not taken in time.",
+        subject="recharge",
+        needs=_RECHARGE,
+        may=_METHOD_NAMES,
+    ),
+    "action_needed": Kind(
+        when="The bank of the card asks the customer to confirm a payment; the mail carries the link.",
+        subject="recharge",
+        needs=_RECHARGE | {"action_expires_at"},
+        may=_METHOD_NAMES,
+        only_while=frozenset({"requires_action"}),
+    ),
+    "recharge_overdue": Kind(
+        when="21:00 Eastern of the expected date has passed without an answer (requirement E10).",
+        subject="recharge",
+        needs=_RECHARGE | {"expected_on"},
+        may=_METHOD_NAMES | {"payment_intent"},
+        only_while=frozenset({"processing"}),
+        audience="operators",
+    ),
+    "event_kept": Kind(
+        when="A dispute, return or refund came after success; it is kept and not posted yet.",
+        subject="event",
+        needs=_EVENT,
+        may=frozenset({"recharge", "amount_cents", "received_at"}),
+        only_while=frozenset({"new", "kept"}),
+        audience="operators",
+    ),
+    "event_unmatched": Kind(
+        when="An event of the processor has matched nothing of ours for a day.",
+        subject="event",
+        needs=_EVENT,
+        may=frozenset({"received_at"}),
+        only_while=frozenset({"new", "unmatched"}),
+        audience="operators",
+    ),
+    "mandate_copy_unsent": Kind(
+        when="The copy of an authorisation could not be mailed; it has to reach the customer in another way.",
+        subject="mandate",
+        needs=frozenset({"mandate", "bank_account", "accepted_at", "text_version", "notice"}),
+        may=_BANK_NAMES,
+        audience="operators",
+    ),
+}
+
+
+def complete(kind: str, facts: Mapping[str, object]) -> dict[str, object]:
+    """The facts of a notice of ``kind``, chosen from ``facts``; those that may be missing are None then.
+
+    Raises NoticeFactsError when one that is needed is missing or None.
+    """
+    wanted = KINDS[kind]
+    missing = sorted(name for name in wanted.needs if facts.get(name) is None)
+    if missing:
+        raise NoticeFactsError(f"{kind} needs {', '.join(missing)}")
+    return {name: facts.get(name) for name in sorted(wanted.needs | wanted.may)}
+
+
+def superseded(kind: str, *, made_at: datetime, status: str | None, now: datetime) -> str | None:
+    """Why a notice is not mailed any more: ``too_old``, or what its subject has become; None when it is to be mailed.
+
+    ``status`` is that of the subject now; None when it has none, or is gone.
+    """
+    if now - made_at > LATEST:
+        return TOO_OLD
+    only_while = KINDS[kind].only_while
+    if only_while and status not in only_while:
+        return f"{KINDS[kind].subject}_{status or 'gone'}"
+    return None

@@ -1,0 +1,144 @@
+"""The facts of a notice, read from the records that it is about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from models.bank_account import BankAccount, Mandate
+from models.base import JSON
+from models.card import Card
+from models.hand_off import Inbox
+from models.recharge import Recharge
+from rules.notices import KINDS
+
+Facts = dict[str, Any]
+
+
+async def known(session: AsyncSession, *, account_id: str | None, given: Mapping[str, object]) -> Facts:
+    """What the records say that ``given`` names by ``recharge``, ``mandate``, ``bank_account`` or ``event``."""
+    facts: Facts = {}
+    if event_id := given.get("event"):
+        facts |= await _event(session, event_id=str(event_id))
+    if account_id and (mandate_id := given.get("mandate")):
+        facts |= await _mandate(session, account_id=account_id, mandate_id=str(mandate_id))
+    if account_id and (bank_id := given.get("bank_account") or facts.get("bank_account")):
+        facts |= await _bank_account(session, account_id=account_id, bank_id=str(bank_id))
+    if account_id and (recharge_id := given.get("recharge")):
+        facts |= await _recharge(session, account_id=account_id, recharge_id=str(recharge_id))
+    return facts | dict(given)
+
+
+async def status_of_subject(
+    session: AsyncSession, *, account_id: str | None, kind: str, facts: Mapping[str, object]
+) -> str | None:
+    """The status, now, of the record that a notice of ``kind`` is about."""
+    subject = KINDS[kind].subject
+    subject_id = str(facts.get(subject))
+    if subject == "event":
+        return await session.scalar(select(col(Inbox.state)).where(col(Inbox.id) == subject_id))
+    model = {"recharge": Recharge, "bank_account": BankAccount, "mandate": Mandate}[subject]
+    return await session.scalar(
+        select(col(model.status)).where(col(model.account_id) == account_id, col(model.id) == subject_id)
+    )
+
+
+# Columns, not entities: what is in the database now, whatever the session has loaded before.
+
+
+async def _recharge(session: AsyncSession, *, account_id: str, recharge_id: str) -> Facts:
+    found = await session.execute(
+        select(
+            col(Recharge.amount_cents),
+            col(Recharge.kind),
+            col(Recharge.method_kind),
+            col(Recharge.method_id),
+            col(Recharge.expected_on),
+            col(Recharge.failure),
+            col(Recharge.action_expires_at),
+            col(Recharge.payment_intent),
+        ).where(col(Recharge.account_id) == account_id, col(Recharge.id) == recharge_id)
+    )
+    row = found.one()
+    failure: JSON = row.failure or {}
+    return {
+        "amount_cents": row.amount_cents,
+        "recharge_kind": row.kind,
+        "method_kind": row.method_kind,
+        "expected_on": row.expected_on,
+        "failure_code": failure.get("code"),
+        "failure_message": failure.get("message"),
+        "action_expires_at": row.action_expires_at,
+        "payment_intent": row.payment_intent,
+        **await _method(session, account_id=account_id, method_id=row.method_id),
+    }
+
+
+async def _method(session: AsyncSession, *, account_id: str, method_id: str) -> Facts:
+    names = (
+        select(col(Card.brand), col(Card.last4)).where(col(Card.account_id) == account_id, col(Card.id) == method_id)
+        if method_id.startswith("card_")
+        else select(col(BankAccount.bank_name), col(BankAccount.last4)).where(
+            col(BankAccount.account_id) == account_id, col(BankAccount.id) == method_id
+        )
+    )
+    row = (await session.execute(names)).one_or_none()
+    return {"method_name": row[0], "method_last4": row[1]} if row else {}
+
+
+async def _bank_account(session: AsyncSession, *, account_id: str, bank_id: str) -> Facts:
+    found = await session.execute(
+        select(
+            col(BankAccount.bank_name),
+            col(BankAccount.last4),
+            col(BankAccount.routing_last4),
+            col(BankAccount.holder_name),
+            col(BankAccount.microdeposit_type),
+            col(BankAccount.attempts_allowed),
+            col(BankAccount.attempts_failed),
+            col(BankAccount.deposit_expected_on),
+            col(BankAccount.expires_at),
+            col(BankAccount.status_reason),
+        ).where(col(BankAccount.account_id) == account_id, col(BankAccount.id) == bank_id)
+    )
+    row = found.one()
+    return {
+        "bank_account": bank_id,
+        "bank_name": row.bank_name,
+        "last4": row.last4,
+        "routing_last4": row.routing_last4,
+        "holder_name": row.holder_name,
+        "microdeposit_type": row.microdeposit_type,
+        "attempts_left": max(row.attempts_allowed - row.attempts_failed, 0),
+        "deposit_expected_on": row.deposit_expected_on,
+        "expires_at": row.expires_at,
+        "reason": row.status_reason,
+    }
+
+
+async def _mandate(session: AsyncSession, *, account_id: str, mandate_id: str) -> Facts:
+    found = await session.execute(
+        select(
+            col(Mandate.bank_account_id),
+            col(Mandate.accepted_at),
+            col(Mandate.text_version),
+            col(Mandate.amount_rule),
+        ).where(col(Mandate.account_id) == account_id, col(Mandate.id) == mandate_id)
+    )
+    row = found.one()
+    return {
+        "bank_account": row.bank_account_id,
+        "accepted_at": row.accepted_at,
+        "text_version": row.text_version,
+        "amount_rule": row.amount_rule,
+    }
+
+
+async def _event(session: AsyncSession, *, event_id: str) -> Facts:
+    found = await session.execute(
+        select(col(Inbox.type), col(Inbox.object_id), col(Inbox.created_at)).where(col(Inbox.id) == event_id)
+    )
+    row = found.one()
+    return {"event_type": row.type, "object_id": row.object_id, "received_at": row.created_at}
