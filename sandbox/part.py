@@ -4,10 +4,12 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 #: Environment variable that every process of a stack carries: the folder of its data. By it orphans are found.
@@ -60,12 +62,21 @@ def ending(code: int) -> str:
 
 def tied(command: tuple[str, ...], stop_signal: signal.Signals) -> tuple[str, ...]:
     """Let the kernel stop the command when its parent dies (Linux; elsewhere the next start stops orphans)."""
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    if not setpriv:
+    setpriv = _setpriv()
+    if setpriv is None:
         return command
     option = ("--pdeathsig", stop_signal.name.removeprefix("SIG"))
     # A command that changes its user does so by setpriv, and must be tied after that: the change unties it.
     return (*command[:1], *option, *command[1:]) if command[0] == setpriv else (setpriv, *option, *command)
+
+
+@cache
+def _setpriv() -> str | None:
+    path = shutil.which("setpriv") if sys.platform == "linux" else None
+    if path is None:
+        return None
+    knows_it = subprocess.run([path, "--pdeathsig", "TERM", "true"], capture_output=True, check=False)  # noqa: S603 # no input
+    return path if knows_it.returncode == 0 else None
 
 
 class Process:
@@ -76,6 +87,7 @@ class Process:
         self.log = log_dir / f"{part.name}.log"
         self._mark = mark
         self._process: asyncio.subprocess.Process | None = None
+        self._leads_group = False
 
     @property
     def pid(self) -> int:
@@ -120,6 +132,7 @@ class Process:
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **self.part.env, MARK: self._mark},
                 start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone, which stops all in order
             )
+        self._leads_group = True
 
     async def _until_healthy(self) -> None:
         process = self._running()
@@ -129,17 +142,23 @@ class Process:
             await asyncio.sleep(0.05)
 
     async def wait(self) -> int:
-        """Wait for its end; gives the return code, negative for a signal."""
-        return await self._running().wait()
+        """Wait for its end, then end what it has left behind. Gives the return code, negative for a signal."""
+        process = self._running()
+        code = await process.wait()
+        if self._leads_group:
+            self._leads_group = False
+            with suppress(ProcessLookupError, PermissionError):  # macOS: the second, for a group of zombies
+                os.killpg(process.pid, signal.SIGKILL)
+        return code
 
     async def stop(self, *, patience: float = 20.0) -> None:
-        """End it in good order, after `patience` seconds by force, and with it what it has left behind."""
+        """End it in good order, after `patience` seconds by force; nothing happens when it has ended."""
         process = self._running()
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.send_signal(self.part.stop_signal)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), patience)
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+            process.send_signal(self.part.stop_signal)
+        try:
+            await asyncio.wait_for(self.wait(), patience)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await self.wait()

@@ -55,6 +55,9 @@ class Ports:
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on the port of the loopback interface now."""
+    with socket.socket() as probe:  # macOS lets one listen beside a server that listens on every interface
+        if probe.connect_ex((HOST, port)) == 0:
+            return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

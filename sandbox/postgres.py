@@ -133,7 +133,7 @@ class Postgres:
             ClusterError: The folder is another user's, or of another major version of PostgreSQL.
         """
         data, owner = self.quarters.data, self.quarters.owner
-        await self._until_deserted()
+        await self.stop_leftovers()
         if not data.exists() or not _whole(data):
             await self._make()
         if data.stat().st_uid != (owner[0] if owner else os.geteuid()):
@@ -162,7 +162,7 @@ class Postgres:
         await _run(*self._program("initdb"), "-D", str(fresh), *_INITDB, *sync)
         fresh.rename(data)
 
-    async def _until_deserted(self) -> None:
+    async def stop_leftovers(self) -> None:
         """Stop a server that its supervisor left behind, and wait for the end of what outlived its server."""
         inhabitants = self._inhabitants()
         for process in inhabitants:
@@ -204,7 +204,8 @@ class Postgres:
             template: The database to copy; nobody may be connected to it.
         """
         async with self.superuser() as connection:
-            await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
+            strategy = "wal_log" if self.durable else "file_copy"  # the second needs checkpoints: cheap without fsync
+            await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template} STRATEGY {strategy}")
             await connection.execute(rights(name))
 
     async def drop_database(self, name: str) -> None:
