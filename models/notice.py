@@ -25,7 +25,7 @@ class Notice(Record, table=True):
 
 
 class NoticeRecipient(Record, table=True):
-    """One address of a notice. ``state``: ``pending``, ``sent``, ``failed``."""
+    """One address of a notice. ``state``: ``pending``, ``sent``, ``failed``, ``superseded``."""
 
     __tablename__ = "notice_recipient"  # pyright: ignore[reportAssignmentType]
 

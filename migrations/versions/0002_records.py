@@ -285,7 +285,7 @@ CREATE INDEX notice_account ON notice (account_id, id);
 CREATE TABLE notice_recipient (
   notice_id text COLLATE "C" NOT NULL REFERENCES notice,
   email text NOT NULL,
-  state text NOT NULL CHECK (state IN ('pending', 'sent', 'failed')),
+  state text NOT NULL CHECK (state IN ('pending', 'sent', 'failed', 'superseded')),
   sent_at timestamptz,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (notice_id, email)
