@@ -1,7 +1,7 @@
 """What the application's role may do: the only place that says so, applied after every upgrade.
 
-Records may be read and written, the audit log only read and added to, the ledger only read: it is written by its functions
-alone, which run with the owner's rights (SECURITY DEFINER).
+Records may be read and written, the audit log only read and added to, the ledger only read: it is written by its
+functions alone, which run with the owner's rights (SECURITY DEFINER).
 """
 
 from sqlalchemy import text
@@ -24,7 +24,10 @@ WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'ledger\\_%' ORDER 
 
 
 async def grant(connection: AsyncConnection, app_role: str) -> None:
-    """Take every right in schema public from `app_role` and give it those listed here. Raises LookupError without the role."""
+    """Take every right in schema public from `app_role` and give it those listed here.
+
+    Raises LookupError if there is no such role.
+    """
     found = await connection.execute(
         text("SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = :role"), {"role": app_role}
     )

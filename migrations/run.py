@@ -5,7 +5,7 @@ One transaction under one advisory lock: two migrators at once are safe, and a f
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import asyncpg
@@ -27,7 +27,8 @@ _ONE_IN_THIS_PROCESS = asyncio.Lock()  # alembic keeps the running migration in 
 async def upgrade(owner_url: str, *, app_role: str = APP_ROLE) -> None:
     """Apply every missing revision and set the rights of `app_role` anew.
 
-    `owner_url` is a libpq URL (`postgresql://…`) of the role that owns the schema. Raises `LookupError` if `app_role` does not exist.
+    `owner_url` is a libpq URL (`postgresql://…`) of the role that owns the schema.
+    Raises LookupError if there is no role `app_role`.
     """
     async with _ONE_IN_THIS_PROCESS, _connection(owner_url) as connection, connection.begin():
         await connection.execute(text(f"SET LOCAL statement_timeout = '{WAIT_FOR_ANOTHER_MIGRATOR}'"))
@@ -60,7 +61,7 @@ def _config() -> Config:
 
 
 @contextlib.asynccontextmanager
-async def _connection(url: str) -> AsyncIterator[AsyncConnection]:
+async def _connection(url: str) -> AsyncGenerator[AsyncConnection]:
     # asyncpg reads the URL itself, so every libpq option (sslmode, host=/socket/dir) means what it says.
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool

@@ -169,7 +169,6 @@ CREATE TABLE recharge (
   expected_on date,
   expected_why text,
   failure jsonb,
-  cancel_requested_at timestamptz,
   finished_at timestamptz,
   details jsonb NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL,
@@ -189,7 +188,7 @@ CREATE TABLE charge_attempt (
   off_session boolean NOT NULL,
   outcome text,
   charge text,
-  failure_code text,
+  failure jsonb,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (account_id, recharge_id, number),
   FOREIGN KEY (account_id, recharge_id) REFERENCES recharge

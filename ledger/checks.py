@@ -1,0 +1,119 @@
+"""The checks of `verify`: name → one SELECT that returns (account_id, detail) for each thing that cannot be."""
+
+from rules.chart import CARRIED, ENDINGS, POSTED, Code, Kind
+
+
+def _moved(codes: frozenset[Code] | set[Code]) -> str:
+    """SQL for what one transfer does to the sum of `codes`."""
+    listed = ", ".join(str(code.value) for code in sorted(codes))
+    return f"(amount * ((credit IN ({listed}))::int - (debit IN ({listed}))::int))"
+
+
+_SUMS = ", ".join(f"sum({_moved({code})}) AS {code.name.lower()}" for code in CARRIED)
+_KINDS = ", ".join(str(kind.value) for kind in Kind)
+_CODES = ", ".join(str(code.value) for code in Code)
+_OPENINGS = ", ".join(str(kind.value) for kind in ENDINGS)
+_ENDINGS = ", ".join(str(kind.value) for kinds in ENDINGS.values() for kind in sorted(kinds))
+_OPENING_OF = " ".join(
+    f"WHEN {kind.value} THEN {opening.value}" for opening, kinds in ENDINGS.items() for kind in kinds
+)
+
+# ruff: noqa: S608 # every part is a constant of the chart
+
+CHECKS = {
+    "account": """
+        SELECT DISTINCT account_id, 'has transfers but no balance row'
+        FROM ledger_transfer t WHERE NOT EXISTS (SELECT FROM ledger_balance b WHERE b.account_id = t.account_id)
+        LIMIT :most""",
+    "balance": f"""
+        SELECT account_id, format('%s is %s, the journal says %s', name, stored, summed)
+        FROM (SELECT account_id, {_SUMS} FROM ledger_transfer GROUP BY account_id) j
+        RIGHT JOIN ledger_balance b USING (account_id)
+        CROSS JOIN LATERAL (VALUES {
+        ", ".join(f"('{c.name.lower()}', b.{c.name.lower()}, coalesce(j.{c.name.lower()}, 0))" for c in CARRIED)
+    }) AS v (name, stored, summed)
+        WHERE stored <> summed ORDER BY account_id LIMIT :most""",
+    "sequence": """
+        SELECT account_id, format('%s transfers numbered %s to %s, the balance row counts %s', n, low, high, seq)
+        FROM (
+            SELECT account_id, count(*) AS n, min(seq) AS low, max(seq) AS high FROM ledger_transfer GROUP BY account_id
+        ) j
+        RIGHT JOIN ledger_balance b USING (account_id)
+        WHERE coalesce(n, 0) <> b.seq OR coalesce(high, 0) <> b.seq OR coalesce(low, 1) <> 1
+        ORDER BY account_id LIMIT :most""",
+    "chain": f"""
+        SELECT account_id, format('transfer %s: spendable %s, posted %s do not follow from the one before', seq,
+            spendable_after, posted_after)
+        FROM (
+            SELECT account_id, seq, spendable_after, posted_after,
+                lag(spendable_after, 1, 0::bigint) OVER w + {_moved({Code.SPENDABLE})} AS spendable,
+                lag(posted_after, 1, 0::bigint) OVER w + {_moved(POSTED)} AS posted
+            FROM ledger_transfer WINDOW w AS (PARTITION BY account_id ORDER BY seq)
+        ) t WHERE spendable_after <> spendable OR posted_after <> posted ORDER BY account_id, seq LIMIT :most""",
+    "operation": """
+        SELECT t.account_id, format('transfer %s: leg %s does not belong to the operation before it', t.seq, t.leg)
+        FROM ledger_transfer t
+        LEFT JOIN ledger_transfer f ON f.account_id = t.account_id AND f.seq = t.seq - 1 AND f.leg = t.leg - 1
+            AND f.kind = t.kind AND f.posted_at = t.posted_at
+            AND (f.source, f.subaccount_id, f.description)
+                IS NOT DISTINCT FROM (t.source, t.subaccount_id, t.description)
+        WHERE t.leg <> 0 AND (f.seq IS NULL OR t.key IS NOT NULL) ORDER BY t.account_id, t.seq LIMIT :most""",
+    "transfer": f"""
+        SELECT account_id, format('transfer %s: %s from %s to %s of kind %s is none', seq, amount, debit, credit, kind)
+        FROM ledger_transfer
+        WHERE amount <= 0 OR debit = credit OR leg NOT BETWEEN 0 AND 7
+            OR debit NOT IN ({_CODES}) OR credit NOT IN ({_CODES}) OR kind NOT IN ({_KINDS})
+        ORDER BY account_id, seq LIMIT :most""",
+    "key": """
+        SELECT account_id, format('key %s is used %s times', key, count(*)) FROM ledger_transfer
+        WHERE key IS NOT NULL GROUP BY account_id, CASE WHEN kind >= 10 THEN kind ELSE 0 END, key
+        HAVING count(*) > 1 ORDER BY account_id LIMIT :most""",
+    "ending": f"""
+        SELECT account_id, format('%s: transfer %s ends %s of %s, %s times', source, seq, ended, opened, times)
+        FROM (
+            SELECT e.account_id, e.source, e.seq, o.amount AS opened,
+                count(*) OVER (PARTITION BY e.account_id, e.source) AS times,
+                (SELECT sum(u.amount) FROM ledger_transfer u WHERE u.account_id = e.account_id
+                    AND u.seq BETWEEN e.seq AND e.seq + 7 AND u.seq - u.leg = e.seq AND u.debit = o.credit) AS ended
+            FROM ledger_transfer e LEFT JOIN ledger_transfer o ON o.account_id = e.account_id AND o.source = e.source
+                AND o.leg = 0 AND o.kind = CASE e.kind {_OPENING_OF} END AND o.seq < e.seq
+            WHERE e.leg = 0 AND e.kind IN ({_ENDINGS})
+        ) t WHERE opened IS NULL OR ended IS DISTINCT FROM opened OR times > 1 ORDER BY account_id, seq LIMIT :most""",
+    "open": f"""
+        SELECT account_id, format('%s is %s, open under it is %s', name, stored, open)
+        FROM (
+            SELECT o.account_id, sum(o.amount) FILTER (WHERE o.kind = {Kind.RECHARGE_EXPECTED.value}) AS recharges,
+                sum(o.amount) FILTER (WHERE o.kind = {Kind.HOLD.value}) AS holds,
+                sum(o.amount) FILTER (WHERE o.kind = {Kind.REFUND_ASKED.value}) AS refunds
+            FROM ledger_transfer o WHERE o.leg = 0 AND o.kind IN ({_OPENINGS}) AND NOT EXISTS (
+                SELECT FROM ledger_transfer e WHERE e.account_id = o.account_id AND e.source = o.source AND e.leg = 0
+                    AND e.kind IN ({_ENDINGS}))
+            GROUP BY o.account_id
+        ) j RIGHT JOIN ledger_balance b USING (account_id)
+        CROSS JOIN LATERAL (VALUES ('pending', b.pending, coalesce(recharges, 0)), ('held', b.held, coalesce(holds, 0)),
+            ('refund_due', b.refund_due, coalesce(refunds, 0))) AS v (name, stored, open)
+        WHERE stored <> open ORDER BY account_id LIMIT :most""",
+    "sign": """
+        SELECT account_id, format('pending %s, provisional %s, held %s, at_risk %s, refund_due %s: a sign is wrong',
+            pending, provisional, held, at_risk, refund_due)
+        FROM ledger_balance
+        WHERE pending < 0 OR provisional > 0 OR pending + provisional < 0 OR held < 0 OR at_risk < 0 OR refund_due < 0
+        ORDER BY account_id LIMIT :most""",
+    "guard": """
+        SELECT NULL, format('%s is missing or switched off', name) FROM (VALUES
+            ('ledger_transfer_append_only'), ('ledger_transfer_never_emptied'),
+            ('ledger_balance_kept'), ('ledger_balance_never_emptied')) AS v (name)
+        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name AND tgenabled IN ('O', 'A')
+            AND tgrelid IN ('ledger_transfer'::regclass, 'ledger_balance'::regclass))
+        UNION ALL
+        SELECT NULL, format('%s is missing or not valid', name) FROM (VALUES
+            ('ledger_balance_pkey'), ('ledger_transfer_pkey'), ('ledger_transfer_reference'), ('ledger_transfer_key'),
+            ('ledger_transfer_opening'), ('ledger_transfer_ending')) AS v (name)
+        WHERE NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(name) AND indisunique AND indisvalid)
+        UNION ALL
+        SELECT NULL, format('%s may write %s', current_user, name) FROM (VALUES
+            ('ledger_balance'), ('ledger_transfer')) AS v (name)
+        WHERE has_table_privilege(name, 'INSERT, UPDATE, DELETE, TRUNCATE')
+            AND NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = name::regclass), 'USAGE')
+        LIMIT :most""",
+}

@@ -1,0 +1,52 @@
+"""The ledger's tables: the shape for reading. Only the ledger's functions in the database write them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, DateTime, SmallInteger
+from sqlmodel import Field, SQLModel
+
+
+class LedgerBalance(SQLModel, table=True):
+    """One wide row per account: its lock, and credits minus debits of each carried code in micros."""
+
+    __tablename__ = "ledger_balance"  # pyright: ignore[reportAssignmentType]
+
+    account_id: str = Field(primary_key=True)
+    spendable: int = Field(default=0, sa_type=BigInteger)
+    pending: int = Field(default=0, sa_type=BigInteger)
+    provisional: int = Field(default=0, sa_type=BigInteger)
+    """Never above zero: minus the credit lent against pending."""
+    held: int = Field(default=0, sa_type=BigInteger)
+    at_risk: int = Field(default=0, sa_type=BigInteger)
+    refund_due: int = Field(default=0, sa_type=BigInteger)
+    seq: int = Field(default=0, sa_type=BigInteger)
+    """The number of transfers that the account has."""
+    next_below: int | None = Field(default=None, sa_type=BigInteger)
+    """The nearest watched threshold at or below spendable."""
+    next_above: int | None = Field(default=None, sa_type=BigInteger)
+    """The nearest watched threshold above spendable, for re-arming."""
+
+
+class LedgerTransfer(SQLModel, table=True):
+    """One amount moved from one code to another of one account. The legs of an operation have consecutive ``seq``."""
+
+    __tablename__ = "ledger_transfer"  # pyright: ignore[reportAssignmentType]
+
+    account_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    posted_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    amount: int = Field(sa_type=BigInteger)
+    spendable_after: int = Field(sa_type=BigInteger)
+    posted_after: int = Field(sa_type=BigInteger)
+    leg: int = Field(sa_type=SmallInteger)
+    kind: int = Field(sa_type=SmallInteger)
+    """A ``rules.chart.Kind``."""
+    debit: int = Field(sa_type=SmallInteger)
+    """A ``rules.chart.Code``."""
+    credit: int = Field(sa_type=SmallInteger)
+    key: str | None = None
+    """Idempotency key, on leg 0 only."""
+    source: str | None = None
+    """Id of the record that caused the operation."""
+    subaccount_id: str | None = None
+    description: str | None = None
