@@ -6,8 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -46,7 +46,11 @@ class Part:
     patience: float = 60.0
 
 
-class PartFailedError(RuntimeError):
+class StackError(RuntimeError):
+    """The stack cannot be started; the message tells the user why and what to do."""
+
+
+class PartFailedError(StackError):
     """A part ended, or did not become healthy in time; the message ends with the last lines of its log."""
 
     def __init__(self, name: str, why: str, log: Path) -> None:
@@ -162,3 +166,14 @@ class Process:
             with suppress(ProcessLookupError):
                 process.kill()
             await self.wait()
+
+
+@asynccontextmanager
+async def running(part: Part, folder: Path) -> AsyncGenerator[Process]:
+    """Run one part by itself, with its log in the folder: started and healthy inside, stopped after."""
+    process = Process(part, log_dir=folder, mark=str(folder))
+    await process.start()
+    try:
+        yield process
+    finally:
+        await process.stop()

@@ -7,12 +7,14 @@ from typing import Self
 
 import psutil
 
+from sandbox.part import MARK, StackError
+
 HOST = "127.0.0.1"
 #: Below the ranges from which Linux and macOS take ports for outgoing connections.
 _FREE_RANGE = range(20_000, 32_000)
 
 
-class PortTakenError(RuntimeError):
+class PortTakenError(StackError):
     """A port is held by another program; the message names the port, the holder and the setting to change."""
 
 
@@ -79,6 +81,14 @@ def free_ports(count: int) -> list[int]:
     raise PortTakenError(f"fewer than {count} ports are free between {_FREE_RANGE.start} and {_FREE_RANGE.stop}")
 
 
+def _stack(process: psutil.Process) -> str | None:
+    try:
+        folder = process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
+    return folder and f"of the stack in {folder}"
+
+
 def holder(port: int) -> str:
     """Say who listens on the port, as far as this user may see it."""
     for process in psutil.process_iter():
@@ -89,7 +99,7 @@ def holder(port: int) -> str:
             )
             if listens:
                 command = " ".join(process.cmdline())[:80] or process.name()
-                return f"process {process.pid} ({command})"
+                return f"process {process.pid} ({_stack(process) or command})"
         except psutil.Error:
             continue
     return "another program"

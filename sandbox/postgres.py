@@ -22,7 +22,7 @@ from typing import Any, cast
 import asyncpg
 import psutil
 
-from sandbox.part import Part
+from sandbox.part import Part, StackError
 from sandbox.ports import HOST
 from sandbox.quarters import Quarters, find_quarters
 
@@ -52,7 +52,7 @@ _INITDB = (
 _connect = cast("Any", asyncpg).connect  # asyncpg names no types
 
 
-class ClusterError(RuntimeError):
+class ClusterError(StackError):
     """The cluster cannot be made or used; the message says what to do."""
 
 

@@ -2,31 +2,24 @@
 
 - `postgres`: an embedded PostgreSQL; `await postgres.create_database()` gives an empty database.
 - `database`: a migrated database of the test's own, a copy of a template.
+- `temporal_server`: the real Temporal server, with `.address`; it knows the namespace `default` only.
+- `time_skipping`: a Temporal server that jumps over waits (`WorkflowEnvironment`); a new one for each test.
 """
 
 import itertools
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
-from sandbox.part import Part, Process
+from sandbox.part import running
 from sandbox.ports import free_ports
 from sandbox.postgres import APP, OWNER, Postgres
-
-
-@asynccontextmanager
-async def running(part: Part, folder: Path) -> AsyncGenerator[Process]:
-    """Run one part of the stack."""
-    process = Process(part, log_dir=folder, mark=str(folder))
-    await process.start()
-    try:
-        yield process
-    finally:
-        await process.stop()
+from sandbox.temporal import Temporal, program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,3 +72,20 @@ async def database(postgres: PostgresServer, migrated: Database) -> AsyncGenerat
     copy = await postgres.create_database(template=migrated.name)
     yield copy
     await postgres.drop_database(copy)
+
+
+@pytest.fixture(scope="session")
+async def temporal_server() -> AsyncGenerator[Temporal]:
+    with tempfile.TemporaryDirectory(prefix="prepay-") as folder:
+        server = Temporal(data_dir=Path(folder) / "temporal", port=free_ports(1)[0])
+        async with running(server.part(), Path(folder)):
+            yield server
+
+
+@pytest.fixture
+async def time_skipping() -> AsyncGenerator[WorkflowEnvironment]:
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=program("temporal-test-server"), data_converter=pydantic_data_converter
+    )
+    async with environment:
+        yield environment

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from sandbox.part import StackError
+
 _FILE = "stack.pid"
 
 
@@ -26,7 +28,7 @@ class Running:
     ports: Mapping[str, int]
 
 
-class AlreadyRunningError(RuntimeError):
+class AlreadyRunningError(StackError):
     """Another stack works in the data folder."""
 
     def __init__(self, found: Running, data_dir: Path) -> None:
