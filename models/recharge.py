@@ -35,7 +35,6 @@ class Recharge(Record, table=True):
     expected_on: date | None = None
     expected_why: str | None = None
     failure: JSON | None = json_or_null()
-    cancel_requested_at: datetime | None = timestamp(nullable=True)
     finished_at: datetime | None = timestamp(nullable=True)
     details: JSON = json_object()
 
@@ -53,7 +52,7 @@ class ChargeAttempt(Record, table=True):
     outcome: str | None = None
     charge: str | None = None
     """The intent's latest charge after this confirm: what a retry compares with to see that the confirm already ran."""
-    failure_code: str | None = None
+    failure: JSON | None = json_or_null()
 
 
 class TimelineEntry(Record, table=True):

@@ -1,0 +1,79 @@
+"""A card at the processor: attached to the account's customer, or detached from it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.customers import ensure_customer
+from gateways.processor import Failure, Method, Processor, ProcessorRefusedError
+from rules.declines import explain
+from store import cards
+from store.database import Database
+
+
+@dataclass(frozen=True)
+class CardRef:
+    """Which card, and the workflow's time."""
+
+    account_id: str
+    card_id: str
+    now: datetime
+
+
+class Cards:
+    """The hands that put cards on file and take them off."""
+
+    def __init__(self, *, database: Database, processor: Processor) -> None:
+        self._database = database
+        self._processor = processor
+
+    @activity.defn
+    async def attach_card(self, ref: CardRef) -> str:
+        """Attach the card to the account's customer; gives its status. A decline is an answer: ``failed``."""
+        async with self._database.transaction() as session:
+            card = await cards.find(session, account_id=ref.account_id, card_id=ref.card_id)
+        if card is None or card.status != "attaching":
+            return card.status if card else "removed"
+        customer = await ensure_customer(self._database, self._processor, ref.account_id)
+        answer = await self._attach(card.token, customer=customer, key=card.id)
+        async with self._database.transaction() as session:
+            card = await cards.locked(session, account_id=ref.account_id, card_id=ref.card_id)
+            if card is None or card.status != "attaching":
+                return card.status if card else "removed"
+            if isinstance(answer, Method):
+                shown = ("brand", "last4", "exp_month", "exp_year", "fingerprint")
+                await cards.attached(
+                    session, card, {"payment_method": answer.id, **{name: getattr(answer, name) for name in shown}}
+                )
+            else:
+                reason = explain(
+                    code=answer.code, decline_code=answer.decline_code, network_decline_code=None,
+                    advice_code=answer.advice_code,
+                )  # fmt: skip
+                await cards.refused(session, card, asdict(reason))
+            return card.status
+
+    async def _attach(self, token: str, *, customer: str, key: str) -> Method | Failure:
+        try:
+            method = await self._processor.retrieve_method(token)
+            if method.kind != "card":
+                return Failure(code="payment_method_not_a_card")
+            return await self._processor.attach_method(token, customer=customer, key=key)
+        except ProcessorRefusedError as error:
+            return Failure(code=error.code)
+
+    @activity.defn
+    async def detach_card(self, ref: CardRef) -> str:
+        """Detach the card; gives its status."""
+        async with self._database.transaction() as session:
+            card = await cards.find(session, account_id=ref.account_id, card_id=ref.card_id)
+        if card is None or card.status == "removed":
+            return "removed"
+        if card.payment_method is not None:
+            await self._processor.detach_method(card.payment_method)
+        async with self._database.transaction() as session:
+            card = await cards.locked(session, account_id=ref.account_id, card_id=ref.card_id)
+            if card is not None:
+                await cards.removed(session, card, now=ref.now)
+        return "removed"

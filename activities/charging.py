@@ -1,0 +1,191 @@
+"""The one PaymentIntent of a recharge: created, confirmed, looked at, canceled.
+
+Every step looks at the processor before it acts, because a step may run again after any death (decision 3). Stripe
+forgets idempotency keys after a day; what guards here is the intent's id in our row and the charge of each attempt.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from gateways.processor import Intent, Processor, ProcessorRefusedError
+from models.recharge import Recharge
+from rules.declines import Decline, explain
+from rules.outcomes import Outcome, State, state_of
+from rules.pay_links import digest, pay_token
+from store import attempts, customers, methods, notices, recharges
+from store.database import Database
+
+
+@dataclass(frozen=True)
+class RechargeRef:
+    """Which recharge, and the workflow's time."""
+
+    account_id: str
+    recharge_id: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """One numbered confirm."""
+
+    recharge: RechargeRef
+    attempt: int
+    off_session: bool = True
+
+
+class Charging:
+    """The hands that move money at the processor. ``link_key`` makes the customers' links."""
+
+    def __init__(self, *, database: Database, processor: Processor, link_key: str, public_url: str) -> None:
+        self._database = database
+        self._processor = processor
+        self._link_key = link_key
+        self._public_url = public_url
+
+    @activity.defn
+    async def create_intent(self, ref: RechargeRef) -> Outcome:
+        """Make the recharge's one PaymentIntent, or find it, and keep its id before anything is confirmed."""
+        async with self._database.transaction() as session:
+            row = await recharges.get(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
+            customer = await customers.find(session, ref.account_id)
+        if row.payment_intent is not None or customer is None:
+            return Outcome(state=State.UNCONFIRMED, attempt=0)
+        intent = await self._only_intent(row, customer)
+        if intent is None:
+            try:
+                intent = await self._processor.create_intent(
+                    customer=customer,
+                    amount_cents=row.amount_cents,
+                    metadata={"account": row.account_id, "recharge": row.id},
+                    key=row.id,
+                )
+            except ProcessorRefusedError as error:
+                return Outcome(state=State.DECLINED, attempt=0, failure_code=error.code)
+        async with self._database.transaction() as session:
+            row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
+            await recharges.save_intent(session, row, intent.id, now=ref.now)
+        return Outcome(state=State.UNCONFIRMED, attempt=0)
+
+    async def _only_intent(self, row: Recharge, customer: str) -> Intent | None:
+        """The oldest intent with the recharge's id, as a run that died may have left it; strays are canceled."""
+        found = [
+            one
+            for one in await self._processor.list_intents(customer=customer)
+            if one.metadata.get("recharge") == row.id
+        ]
+        for stray in found[1:]:
+            await self._processor.cancel_intent(stray.id)
+        return found[0] if found else None
+
+    @activity.defn
+    async def confirm(self, request: Confirm) -> Outcome:
+        """Confirm the intent for the numbered attempt, unless that has happened already."""
+        ref = request.recharge
+        async with self._database.transaction() as session:
+            row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
+            method = await methods.find(session, account_id=row.account_id, method_id=row.method_id)
+            begun = await attempts.begin(
+                session,
+                row,
+                number=request.attempt,
+                method_id=row.method_id,
+                off_session=request.off_session,
+                now=ref.now,
+            )
+        if row.payment_intent is None:
+            return Outcome(state=State.DECLINED, attempt=request.attempt, failure_code="payment_not_created")
+        intent = await self._processor.retrieve_intent(row.payment_intent)
+        self._check(row, intent)
+        ran = intent.latest_charge != begun.previous_charge or intent.status not in _WAITS_FOR_CONFIRM
+        if not ran and not isinstance(method, methods.ChargeableMethod):
+            reason = method.reason if method else "method_removed"
+            return await self._record(ref, intent, attempt=request.attempt, failure=explain(code=reason))
+        if not ran and isinstance(method, methods.ChargeableMethod):
+            try:
+                intent = await self._processor.confirm_intent(
+                    intent.id,
+                    payment_method=method.payment_method,
+                    off_session=request.off_session,
+                    return_url=self._return_url(row),
+                    key=f"{row.id}/{request.attempt}",
+                )
+            except ProcessorRefusedError as error:
+                return await self._record(ref, intent, attempt=request.attempt, failure=explain(code=error.code))
+        return await self._record(ref, intent, attempt=request.attempt)
+
+    @activity.defn
+    async def look(self, ref: RechargeRef) -> Outcome:
+        """Fetch the intent and keep what it says: a signal, a webhook or a timer is a hint alone."""
+        return await self._look(ref, cancel=False)
+
+    @activity.defn
+    async def cancel(self, ref: RechargeRef) -> Outcome:
+        """Cancel where the processor still lets it be; the answer is how the intent stands afterwards."""
+        return await self._look(ref, cancel=True)
+
+    async def _look(self, ref: RechargeRef, *, cancel: bool) -> Outcome:
+        async with self._database.transaction() as session:
+            row = await recharges.get(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
+            customer = await customers.find(session, ref.account_id)
+            newest = await attempts.newest(session, row)
+        intent_id = row.payment_intent
+        if intent_id is None and customer is not None:
+            found = await self._only_intent(row, customer)
+            intent_id = found.id if found else None
+        if intent_id is None:
+            return Outcome(state=State.CANCELED, attempt=0)
+        intent = await (
+            self._processor.cancel_intent(intent_id) if cancel else self._processor.retrieve_intent(intent_id)
+        )
+        self._check(row, intent)
+        return await self._record(ref, intent, attempt=newest.number if newest else 0)
+
+    async def _record(
+        self, ref: RechargeRef, intent: Intent, *, attempt: int, failure: Decline | None = None
+    ) -> Outcome:
+        """Keep what the intent says of the newest attempt, and give it as a value for the workflow."""
+        if failure is None and intent.failure is not None:
+            failure = explain(
+                code=intent.failure.code,
+                decline_code=intent.failure.decline_code,
+                network_decline_code=intent.failure.network_decline_code,
+                advice_code=intent.failure.advice_code,
+            )
+        state = state_of(
+            status=intent.status, failure_code=failure.code if failure else None, attempted=failure is not None
+        )
+        outcome = Outcome(
+            state=state, attempt=attempt, charge=intent.latest_charge, failure_code=failure.code if failure else None
+        )
+        token = pay_token(self._link_key, account_id=ref.account_id, recharge_id=ref.recharge_id)
+        async with self._database.transaction() as session:
+            row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
+            outcome = await attempts.record(
+                session, row, outcome, action_url=intent.action_url, action_digest=digest(token),
+                failure=failure, now=ref.now,
+            )  # fmt: skip
+            if state is State.REQUIRES_ACTION and row.finished_at is None:
+                await notices.add(
+                    session, account_id=row.account_id, kind="action_needed", cause=row.id,
+                    facts={"recharge": row.id}, now=ref.now,
+                )  # fmt: skip
+        return outcome
+
+    def _return_url(self, row: Recharge) -> str:
+        token = pay_token(self._link_key, account_id=row.account_id, recharge_id=row.id)
+        return f"{self._public_url}/pay/{token}/done"
+
+    @staticmethod
+    def _check(row: Recharge, intent: Intent) -> None:
+        """Refuse to work on an intent that is not this recharge's: that is a bug or worse, and people must look."""
+        if (intent.amount_cents, intent.currency) != (row.amount_cents, row.currency):
+            raise ApplicationError(
+                f"{intent.id} is not for the amount of {row.id}", type="IntentMismatch", non_retryable=True
+            )
+
+
+_WAITS_FOR_CONFIRM = frozenset({"requires_payment_method", "requires_confirmation"})

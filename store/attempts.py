@@ -1,0 +1,121 @@
+"""Numbered confirms of a recharge's PaymentIntent: the row before the call, the outcome after it (decision 3)."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from models.recharge import ChargeAttempt, Recharge
+from rules.declines import Decline
+from rules.outcomes import Outcome, State
+from rules.settlement import expected_on
+from store import timeline
+from store.recharges import ACTION_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The attempt as written, and the charge that the attempt before it left on the intent."""
+
+    number: int
+    previous_charge: str | None
+
+
+async def begin(
+    session: AsyncSession, row: Recharge, *, number: int, method_id: str, off_session: bool, now: datetime
+) -> Begun:
+    """Write attempt ``number`` unless it is there already."""
+    before = await _attempt(session, row, number - 1)
+    if await _attempt(session, row, number) is None:
+        session.add(
+            ChargeAttempt(
+                account_id=row.account_id,
+                recharge_id=row.id,
+                number=number,
+                method_id=method_id,
+                off_session=off_session,
+                created_at=now,
+            )
+        )
+        await session.flush()
+    return Begun(number=number, previous_charge=before.charge if before else None)
+
+
+async def newest(session: AsyncSession, row: Recharge) -> ChargeAttempt | None:
+    """The attempt with the highest number."""
+    return await session.scalar(
+        select(ChargeAttempt)
+        .where(col(ChargeAttempt.account_id) == row.account_id, col(ChargeAttempt.recharge_id) == row.id)
+        .order_by(col(ChargeAttempt.number).desc())
+        .limit(1)
+    )
+
+
+async def _attempt(session: AsyncSession, row: Recharge, number: int) -> ChargeAttempt | None:
+    return await session.get(ChargeAttempt, (row.account_id, row.id, number), populate_existing=True)
+
+
+async def record(
+    session: AsyncSession,
+    row: Recharge,
+    outcome: Outcome,
+    *,
+    action_url: str | None,
+    action_digest: str,
+    failure: Decline | None,
+    now: datetime,
+) -> Outcome:
+    """Keep what an attempt came to and show it on the recharge; gives the outcome with its expected date.
+
+    An open recharge alone is changed. The expected date is set once per attempt, by the time of its confirm (E9).
+    """
+    attempt = await _attempt(session, row, outcome.attempt)
+    first_seen = attempt is not None and attempt.outcome != outcome.state
+    if attempt is not None:
+        attempt.outcome, attempt.charge = outcome.state, outcome.charge
+        attempt.failure = asdict(failure) if failure else None
+        session.add(attempt)
+    if row.finished_at is None and outcome.state is State.PROCESSING and row.method_kind == "bank" and first_seen:
+        expected = expected_on(now)
+        row.expected_on, row.expected_why = expected.on, expected.why
+    if row.finished_at is None and outcome.state is State.REQUIRES_ACTION:
+        row.status = "requires_action"
+        row.action_digest = action_digest
+        row.action_url = action_url
+        row.action_expires_at = row.action_expires_at or now + ACTION_WINDOW
+    elif row.finished_at is None and outcome.state is State.PROCESSING:
+        row.status, row.action_url = "processing", None
+    session.add(row)
+    await session.flush()
+    if first_seen:
+        await timeline.tell(
+            session, account_id=row.account_id, recharge_id=row.id, key=f"attempt/{outcome.attempt}/{outcome.state}",
+            what=_TOLD[outcome.state], detail=_words(outcome, row, failure), now=now,
+        )  # fmt: skip
+    return Outcome(
+        state=outcome.state,
+        attempt=outcome.attempt,
+        charge=outcome.charge,
+        failure_code=outcome.failure_code,
+        expected_on=row.expected_on,
+    )
+
+
+_TOLD = {
+    State.UNCONFIRMED: "not_confirmed",
+    State.PROCESSING: "submitted",
+    State.REQUIRES_ACTION: "action_required",
+    State.DECLINED: "declined",
+    State.SUCCEEDED: "confirmed",
+    State.CANCELED: "canceled_by_processor",
+}
+
+
+def _words(outcome: Outcome, row: Recharge, failure: Decline | None) -> str | None:
+    if outcome.state is State.PROCESSING and row.method_kind == "bank":
+        return f"Sent to the bank; the answer is expected on {row.expected_on}: {row.expected_why}"
+    if outcome.state in {State.DECLINED, State.REQUIRES_ACTION} and failure is not None:
+        return failure.message
+    return "The bank wants the customer to confirm this payment" if outcome.state is State.REQUIRES_ACTION else None

@@ -1,0 +1,167 @@
+"""Recharges: made with their pending entry and hand-off, found, and ended once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+import ledger
+from models.base import JSON
+from models.recharge import Recharge
+from rules.money import Money
+from rules.settlement import expected_on
+from store import outbox, timeline
+from store.ids import new_id
+
+OPEN = ("processing", "requires_action")
+ACTION_WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecharge:
+    """What a recharge is made from."""
+
+    account_id: str
+    amount_cents: int
+    method_id: str
+    method_kind: str
+    kind: str
+    idempotency_key: str
+    request_digest: str
+    return_url: str | None
+    metadata: JSON
+
+
+async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> tuple[Recharge, str]:
+    """Commit-to-be of one recharge: its row, its pending entry, its hand-off. Gives the row and the outbox id.
+
+    The account is locked first, as by everyone who changes its balance.
+    """
+    await ledger.lock(session, [new.account_id])
+    expected = expected_on(now) if new.method_kind == "bank" else None
+    row = Recharge(
+        account_id=new.account_id,
+        id=new_id("rchg", now),
+        kind=new.kind,
+        amount_cents=new.amount_cents,
+        method_kind=new.method_kind,
+        method_id=new.method_id,
+        idempotency_key=new.idempotency_key,
+        request_digest=new.request_digest,
+        return_url=new.return_url,
+        expected_on=expected.on if expected else None,
+        expected_why=expected.why if expected else None,
+        details=new.metadata,
+        created_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    await ledger.recharge_expected(
+        session,
+        account_id=row.account_id,
+        recharge_id=row.id,
+        amount_micros=Money.from_cents(row.amount_cents).micros,
+        now=now,
+    )
+    await timeline.tell(
+        session, account_id=row.account_id, recharge_id=row.id, key="created", what="created", now=now,
+        detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
+    )  # fmt: skip
+    outbox_id = await outbox.add(
+        session,
+        kind="recharge",
+        workflow_id=f"recharge/{row.id}",
+        arguments={
+            "account_id": row.account_id,
+            "recharge_id": row.id,
+            "kind": row.kind,
+            "amount_cents": row.amount_cents,
+            "method_kind": row.method_kind,
+            "expected_on": row.expected_on.isoformat() if row.expected_on else None,
+        },
+        now=now,
+        account_id=row.account_id,
+    )
+    return row, outbox_id
+
+
+async def find(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge | None:
+    """The account's recharge, read anew."""
+    return await session.get(Recharge, (account_id, recharge_id), populate_existing=True)
+
+
+async def get(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge:
+    """The account's recharge. Raises LookupError if there is none."""
+    row = await find(session, account_id=account_id, recharge_id=recharge_id)
+    if row is None:
+        raise LookupError(f"no recharge {recharge_id} of {account_id}")
+    return row
+
+
+async def locked(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge:
+    """The recharge, with its account and its own row locked in that order."""
+    await ledger.lock(session, [account_id])
+    row = await session.get(Recharge, (account_id, recharge_id), populate_existing=True, with_for_update=True)
+    if row is None:
+        raise LookupError(f"no recharge {recharge_id} of {account_id}")
+    return row
+
+
+async def by_key(session: AsyncSession, *, account_id: str, key: str) -> Recharge | None:
+    """The recharge made under an Idempotency-Key, kept for ever (rule C3)."""
+    return await session.scalar(
+        select(Recharge).where(col(Recharge.account_id) == account_id, col(Recharge.idempotency_key) == key)
+    )
+
+
+async def by_intent(session: AsyncSession, payment_intent: str) -> Recharge | None:
+    """The recharge whose one PaymentIntent this is."""
+    return await session.scalar(select(Recharge).where(col(Recharge.payment_intent) == payment_intent))
+
+
+async def by_id(session: AsyncSession, recharge_id: str) -> Recharge | None:
+    """The recharge, whoever's it is: for events of the processor, never for a caller."""
+    return await session.scalar(select(Recharge).where(col(Recharge.id) == recharge_id))
+
+
+async def by_action_digest(session: AsyncSession, digest: str) -> Recharge | None:
+    """The recharge that a customer's link belongs to (rule C4)."""
+    return await session.scalar(select(Recharge).where(col(Recharge.action_digest) == digest))
+
+
+async def save_intent(session: AsyncSession, row: Recharge, payment_intent: str, *, now: datetime) -> None:
+    """Keep the id of the one PaymentIntent, before anything is confirmed (decision 3)."""
+    row.payment_intent = payment_intent
+    session.add(row)
+    await timeline.tell(
+        session, account_id=row.account_id, recharge_id=row.id, key="intent", what="payment_created", now=now,
+        detail="The payment exists at the processor, not confirmed yet",
+    )  # fmt: skip
+    await session.flush()
+
+
+async def end(
+    session: AsyncSession, row: Recharge, *, status: str, charge: str | None, failure: JSON | None, now: datetime
+) -> bool:
+    """End an open recharge and move its money: settled when ``succeeded``, else voided. False if it had ended before.
+
+    The caller holds the account's lock (``locked``).
+    """
+    if row.status not in OPEN:
+        return False
+    micros = Money.from_cents(row.amount_cents).micros
+    same = {"account_id": row.account_id, "recharge_id": row.id}
+    if status == "succeeded":
+        if charge is None:
+            raise ValueError("a recharge succeeds by a charge of the processor")
+        await ledger.recharge_settled(session, **same, amount_micros=micros, charge_id=charge, now=now)
+    else:
+        await ledger.recharge_voided(session, **same, amount_micros=micros, now=now)
+    row.status, row.charge, row.failure, row.finished_at = status, charge, failure, now
+    row.action_url = None
+    row.action_expires_at = None
+    session.add(row)
+    await session.flush()
+    return True

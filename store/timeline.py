@@ -1,0 +1,41 @@
+"""The timeline of a recharge: what happened, in words for people, each happening once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from models.recharge import TimelineEntry
+
+
+async def tell(
+    session: AsyncSession,
+    *,
+    account_id: str,
+    recharge_id: str,
+    key: str,
+    what: str,
+    now: datetime,
+    detail: str | None = None,
+) -> bool:
+    """Write an entry unless ``key`` was told before; whether it is new."""
+    written = await session.execute(
+        insert(TimelineEntry)
+        .values(account_id=account_id, recharge_id=recharge_id, key=key, what=what, detail=detail, created_at=now)
+        .on_conflict_do_nothing()
+        .returning(col(TimelineEntry.key))
+    )
+    return written.first() is not None
+
+
+async def entries(session: AsyncSession, *, account_id: str, recharge_id: str) -> Sequence[TimelineEntry]:
+    """Everything that happened to the recharge, oldest first."""
+    found = await session.scalars(
+        select(TimelineEntry)
+        .where(col(TimelineEntry.account_id) == account_id, col(TimelineEntry.recharge_id) == recharge_id)
+        .order_by(col(TimelineEntry.created_at), col(TimelineEntry.key))
+    )
+    return found.all()

@@ -1,0 +1,83 @@
+"""From an outbox row to Temporal: which workflow each kind starts or signals, under which id.
+
+The id comes from our row, so that handing a row over twice has one effect.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from rules.money import Money
+from workflows import attributes
+from workflows.payment_method import PaymentMethod, PaymentMethodRequest
+from workflows.recharge import Recharge, RechargeRequest
+
+Arguments = Mapping[str, Any]
+HandOver = Callable[[Client, str, Arguments, str], Awaitable[None]]
+
+
+async def hand_over(client: Client, *, kind: str, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    """Make Temporal hear of one outbox row; a row that it has heard of before is no error.
+
+    Raises KeyError for an unknown kind, RPCError or RuntimeError while Temporal cannot be reached.
+    """
+    await _KINDS[kind](client, workflow_id, arguments, task_queue)
+
+
+async def _start_once(client: Client, workflow: Any, argument: Any, *, workflow_id: str, **options: Any) -> None:
+    try:
+        await client.start_workflow(
+            workflow,
+            argument,
+            id=workflow_id,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            **options,
+        )
+    except WorkflowAlreadyStartedError:
+        return
+
+
+async def _recharge(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    given = dict(arguments)
+    given["expected_on"] = date.fromisoformat(given["expected_on"]) if given["expected_on"] else None
+    request = RechargeRequest(**given)
+    method = "card" if request.method_kind == "card" else "bank debit (ACH)"
+    await _start_once(
+        client,
+        Recharge.run,
+        request,
+        workflow_id=workflow_id,
+        task_queue=task_queue,
+        static_summary=f"${Money.from_cents(request.amount_cents)} by {method}",
+        static_details=f"Recharge `{request.recharge_id}` of account `{request.account_id}`, {request.kind}.",
+        search_attributes=attributes.initial(
+            account_id=request.account_id,
+            kind=f"recharge_{request.method_kind}",
+            state="processing",
+            amount_cents=request.amount_cents,
+            expected_on=request.expected_on,
+        ),
+    )
+
+
+async def _payment_method(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    request = PaymentMethodRequest(**arguments)
+    await _start_once(
+        client,
+        PaymentMethod.run,
+        request,
+        workflow_id=workflow_id,
+        task_queue=task_queue,
+        static_summary=f"{request.act.title()} card",
+        static_details=f"Card `{request.card_id}` of account `{request.account_id}`.",
+        search_attributes=attributes.initial(
+            account_id=request.account_id, kind=f"card_{request.act}", state="processing"
+        ),
+    )
+
+
+_KINDS: dict[str, HandOver] = {"recharge": _recharge, "payment_method": _payment_method}
