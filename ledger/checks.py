@@ -111,6 +111,13 @@ CHECKS = {
             ('ledger_transfer_opening'), ('ledger_transfer_ending')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(name) AND indisunique AND indisvalid)
         UNION ALL
+        SELECT NULL, format('%s is missing or not valid', name) FROM (VALUES
+            ('ledger_balance_pending'), ('ledger_balance_provisional'), ('ledger_balance_held'),
+            ('ledger_balance_at_risk'), ('ledger_balance_refund_due'), ('ledger_transfer_sides'),
+            ('ledger_transfer_amount_check'), ('ledger_transfer_key')) AS v (name)
+        WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = name AND contype = 'c' AND convalidated
+            AND conrelid IN ('ledger_transfer'::regclass, 'ledger_balance'::regclass))
+        UNION ALL
         SELECT NULL, format('%s may write %s', current_user, name) FROM (VALUES
             ('ledger_balance'), ('ledger_transfer')) AS v (name)
         WHERE has_table_privilege(name, 'INSERT, UPDATE, DELETE, TRUNCATE')

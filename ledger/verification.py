@@ -37,7 +37,7 @@ async def verify(session: AsyncSession, progress: Progress | None = None) -> lis
     for done, (name, query) in enumerate(CHECKS.items()):
         if progress is not None:
             progress(name, done, len(CHECKS))
-        rows = (await session.execute(text(query), {"most": MOST}))
+        rows = await session.execute(text(query), {"most": MOST})
         findings += [Finding(name, account_id, detail) for account_id, detail in rows]
     if progress is not None:
         progress("done", len(CHECKS), len(CHECKS))

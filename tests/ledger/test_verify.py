@@ -1,0 +1,170 @@
+"""`verify` (requirement H5): a sound book has no findings, and whatever is tampered with is found and named.
+
+The tampering is done as superuser with triggers, and where needed constraints, switched off, and is rolled back.
+"""
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+import ledger
+from ledger.checks import CHECKS
+from ledger.verification import MOST
+from tests.ledger.accounts import NOW
+
+
+@pytest.fixture
+async def session(book, postgres):
+    """A superuser's transaction without triggers, rolled back at the end."""
+    host, port = str(postgres.server.socket_dir), postgres.server.port
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(host=host, port=port, user="postgres", database=book.name, ssl=False),
+        poolclass=NullPool,
+    )
+    async with AsyncSession(engine) as opened:
+        await opened.execute(text("SET LOCAL session_replication_role = replica"))
+        yield opened
+        await opened.rollback()
+    await engine.dispose()
+
+
+@pytest.fixture
+async def account(db, open_with):
+    """Transfers: 1 opening balance; 2 expected; 3, 4 settled; 5 usage; 6 hold; 7, 8 captured; 9 expected; 10 hold."""
+    account = await open_with(100)
+    async with db.transaction() as session:
+        recharge = {"account_id": account, "recharge_id": "rchg_1", "amount_micros": 25, "now": NOW}
+        await ledger.recharge_expected(session, **recharge)
+        await ledger.recharge_settled(session, **recharge, charge_id="ch_1")
+        await ledger.charge(session, account_id=account, reference="call", amount_micros=1, now=NOW)
+        hold = {"account_id": account, "hold_id": "hold_1", "now": NOW}
+        await ledger.hold(session, **hold, reference="h1", amount_micros=40)
+        await ledger.capture(session, **hold, held_micros=40, captured_micros=5)
+        await ledger.recharge_expected(session, **recharge | {"recharge_id": "rchg_2"})
+        await ledger.hold(session, **hold | {"hold_id": "hold_2"}, reference="h2", amount_micros=7)
+    return account
+
+
+TRANSFER = "UPDATE ledger_transfer SET {} WHERE account_id = :account AND seq = {}"
+TAMPERED = {
+    "a balance is raised": (
+        ["UPDATE ledger_balance SET spendable = spendable + 1 WHERE account_id = :account"], {"balance"}),
+    "money is held that no hold holds": (
+        ["UPDATE ledger_balance SET held = held + 1 WHERE account_id = :account"], {"balance", "open"}),
+    "pending is raised": (["UPDATE ledger_balance SET pending = 26 WHERE account_id = :account"], {"balance", "open"}),
+    "an amount is changed": ([TRANSFER.format("amount = amount + 1", 1)], {"balance", "chain"}),
+    "sides are swapped": ([TRANSFER.format("debit = credit, credit = debit", 5)], {"balance", "chain"}),
+    "the last transfer is deleted": (
+        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 10"], {"balance", "sequence", "open"}),
+    "the first transfer is deleted": (
+        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 1"], {"balance", "sequence", "chain"}),
+    "a transfer in the middle is deleted": (
+        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 5"], {"balance", "sequence", "chain"}),
+    "all transfers are deleted": (
+        ["DELETE FROM ledger_transfer WHERE account_id = :account"], {"balance", "sequence", "open"}),
+    "a transfer is renumbered": ([TRANSFER.format("seq = 11", 10)], {"sequence"}),
+    "the counter is moved": (["UPDATE ledger_balance SET seq = 11 WHERE account_id = :account"], {"sequence"}),
+    "a transfer and its balance are taken out together": (
+        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 5",
+         "UPDATE ledger_balance SET spendable = spendable + 1 WHERE account_id = :account"], {"sequence", "chain"}),
+    "a running balance is changed": ([TRANSFER.format("spendable_after = 0", 5)], {"chain"}),
+    "the last running balance is changed": ([TRANSFER.format("spendable_after = 0", 10)], {"chain"}),
+    "a running balance of posted is changed": ([TRANSFER.format("posted_after = 0", 5)], {"chain"}),
+    "a leg is taken from its operation": ([TRANSFER.format("leg = 2", 8)], {"operation", "ending"}),
+    "a leg is made an operation of its own": ([TRANSFER.format("leg = 0, kind = 1", 8)], {"ending"}),
+    "a leg is of another time": ([TRANSFER.format("posted_at = posted_at + interval '1 second'", 8)], {"operation"}),
+    "a leg is of another source": ([TRANSFER.format("source = 'hold_2'", 8)], {"operation"}),
+    "a leg is of another subaccount": ([TRANSFER.format("subaccount_id = 'SA'", 8)], {"operation"}),
+    "a kind is not in the chart": ([TRANSFER.format("kind = 99", 5)], {"transfer"}),
+    "a code is not in the chart": ([TRANSFER.format("credit = 19", 5)], {"transfer"}),
+    "a transfer is negative": (
+        ["ALTER TABLE ledger_transfer DROP CONSTRAINT ledger_transfer_amount_check",
+         TRANSFER.format("amount = -amount, debit = credit, credit = debit", 5)], {"transfer", "guard"}),
+    "a transfer goes nowhere": (
+        ["ALTER TABLE ledger_transfer DROP CONSTRAINT ledger_transfer_sides", TRANSFER.format("credit = debit", 5)],
+        {"transfer", "balance", "chain", "guard"}),
+    "a reference is charged twice": (
+        ["DROP INDEX ledger_transfer_reference", TRANSFER.format("key = 'h1'", 5)], {"key", "guard"}),
+    "a charge settles twice": (
+        ["DROP INDEX ledger_transfer_key", TRANSFER.format("key = 'rchg_1'", 9)], {"key", "guard"}),
+    "an end has no opening": ([TRANSFER.format("source = 'rchg_9'", 2)], {"ending", "open"}),
+    "an end belongs to a younger opening": (
+        [TRANSFER.format("source = 'rchg_9'", 2), TRANSFER.format("source = 'rchg_1'", 9)], {"ending"}),
+    "an end is of another amount": ([TRANSFER.format("amount = 24", 3)], {"ending", "balance", "chain"}),
+    "two ends of one opening": (
+        ["DROP INDEX ledger_transfer_ending", TRANSFER.format("kind = 51, source = 'hold_1'", 5)], {"ending", "guard"}),
+    "an account has lost its row": (["DELETE FROM ledger_balance WHERE account_id = :account"], {"account"}),
+    "a balance has a wrong sign": (
+        ["ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_at_risk",
+         "UPDATE ledger_balance SET at_risk = -1 WHERE account_id = :account"], {"sign", "balance", "guard"}),
+    "more is lent than is pending": (
+        ["ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_provisional",
+         "UPDATE ledger_balance SET provisional = -99 WHERE account_id = :account"], {"sign", "balance", "guard"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+async def test_tampering_is_found_and_named(session, account, case):
+    statements, checks = TAMPERED[case]
+    for statement in statements:
+        await session.execute(text(statement), {"account": account} if ":account" in statement else {})
+    findings = await ledger.verify(session)
+    assert {finding.check for finding in findings} == checks
+    assert {finding.account_id for finding in findings if finding.check != "guard"} <= {account}
+
+
+GUARDS = {
+    "ALTER TABLE ledger_transfer DISABLE TRIGGER ledger_transfer_append_only": "ledger_transfer_append_only",
+    "ALTER TABLE ledger_transfer ENABLE REPLICA TRIGGER ledger_transfer_append_only": "ledger_transfer_append_only",
+    "DROP TRIGGER ledger_balance_never_emptied ON ledger_balance": "ledger_balance_never_emptied",
+    "DROP INDEX ledger_transfer_opening": "ledger_transfer_opening",
+    "ALTER TABLE ledger_transfer DROP CONSTRAINT ledger_transfer_pkey": "ledger_transfer_pkey",
+    "ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_held": "ledger_balance_held",
+}
+
+
+@pytest.mark.parametrize("statement", GUARDS)
+async def test_a_guard_that_is_off_is_named(session, statement):
+    await session.execute(text(statement))
+    (finding,) = await ledger.verify(session)
+    assert finding.check == "guard"
+    assert finding.detail.startswith(GUARDS[statement])
+
+
+async def test_a_right_to_write_is_named(session):
+    await session.execute(text("GRANT UPDATE ON ledger_transfer TO prepay_app"))
+    await session.execute(text("SET LOCAL ROLE prepay_app"))
+    (finding,) = await ledger.verify(session)
+    assert finding.detail == "prepay_app may write ledger_transfer"
+
+
+async def test_a_sound_book_has_no_findings_and_progress_is_told(db, account, open_with):
+    await open_with(0)
+    told = []
+    async with db.transaction() as session:
+        assert await ledger.verify(session, lambda *step: told.append(step)) == []
+    assert told == [*((name, n, len(CHECKS)) for n, name in enumerate(CHECKS)), ("done", len(CHECKS), len(CHECKS))]
+
+
+async def test_an_empty_book_is_sound(database):
+    from store.database import Database
+
+    async with Database(database.app_url) as empty, empty.transaction() as session:
+        assert await ledger.verify(session) == []
+
+
+async def test_a_broken_book_is_not_read_out_line_by_line(session, account):
+    await session.execute(
+        text("""INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg,
+            kind, debit, credit) SELECT :account, n, now(), 1, 0, 0, 0, 99, 10, 20 FROM generate_series(11, 400) n"""),
+        {"account": account},
+    )
+    findings = await ledger.verify(session)
+    assert sum(finding.check == "transfer" for finding in findings) == MOST
+
+
+def test_every_check_is_seen_to_find_something():
+    assert set().union(*(checks for _, checks in TAMPERED.values())) == set(CHECKS)
