@@ -1,7 +1,7 @@
 """The words by which a customer authorises debits from a bank account, by version (requirement E13).
 
 A version that was ever shown stays here unchanged: the mandate keeps its name, and the text is proof. Recurring debits
-need their amount rule and the way to revoke them (Nacha Operating Rules 2.3.2; Regulation E, 12 CFR 1005.10(b) and (c)).
+need their amount rule and the way to revoke them (Nacha Operating Rules 2.3.2; Regulation E, 12 CFR 1005.10(b), (c)).
 """
 
 CURRENT = "2026-11"

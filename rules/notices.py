@@ -1,6 +1,6 @@
 """What customers and operators are told by mail: the kinds, the facts that each needs, and when one comes too late."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -94,13 +94,13 @@ KINDS: dict[str, Kind] = {
         when="A recharge failed for good.",
         subject="recharge",
         needs=_RECHARGE,
-        may=_METHOD_NAMES | {"failure_code", "failure_message"},
+        may=_METHOD_NAMES | {"failure_code", "failure_message", "failure_retry"},
     ),
     "recharge_canceled": Kind(
         when="A recharge was canceled: on request, or because its action was not taken in time.",
         subject="recharge",
         needs=_RECHARGE,
-        may=_METHOD_NAMES,
+        may=_METHOD_NAMES | {"failure_message"},
     ),
     "action_needed": Kind(
         when="The bank of the card asks the customer to confirm a payment; the mail carries the link.",
@@ -166,3 +166,11 @@ def superseded(kind: str, *, made_at: datetime, status: str | None, now: datetim
     if only_while and status not in only_while:
         return f"{KINDS[kind].subject}_{status or 'gone'}"
     return None
+
+
+def ended(recipients: Iterable[str]) -> str | None:
+    """The state of a notice whose recipients have these states: ``sent`` when one has it; None while one is pending."""
+    states = set(recipients)
+    if "pending" in states:
+        return None
+    return "sent" if "sent" in states else "failed"

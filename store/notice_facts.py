@@ -70,6 +70,7 @@ async def _recharge(session: AsyncSession, *, account_id: str, recharge_id: str)
         "expected_on": row.expected_on,
         "failure_code": failure.get("code"),
         "failure_message": failure.get("message"),
+        "failure_retry": failure.get("retry"),
         "action_expires_at": row.action_expires_at,
         "payment_intent": row.payment_intent,
         **await _method(session, account_id=account_id, method_id=row.method_id),

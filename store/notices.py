@@ -1,18 +1,19 @@
 """Notices at rest: what is to be told, to whom, and what became of each copy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_nothing
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.account import Account
 from models.notice import Notice, NoticeRecipient
-from rules.notices import KINDS, Audience, NoticeFactsError, complete
+from rules.notices import KINDS, Audience, NoticeFactsError, complete, ended
 from store import notice_facts, outbox
 from store.ids import new_id
+from store.paging import Page, fetch
 
 
 async def add(
@@ -68,11 +69,96 @@ async def add(
         session,
         kind="notice",
         workflow_id=f"notice/{notice_id}",
-        arguments={"notice_id": notice_id},
+        arguments={"notice_id": notice_id, "kind": kind, "account_id": account_id},
         now=now,
         account_id=account_id,
     )
     return notice_id
+
+
+async def get(session: AsyncSession, notice_id: str) -> Notice:
+    """The notice as it stands. Raises NoResultFound when there is none."""
+    return (await session.scalars(select(Notice).where(col(Notice.id) == notice_id))).one()
+
+
+async def recipients(session: AsyncSession, notice_ids: Sequence[str]) -> Sequence[NoticeRecipient]:
+    """Every recipient of these notices, by address."""
+    rows = await session.scalars(
+        select(NoticeRecipient)
+        .where(col(NoticeRecipient.notice_id).in_(notice_ids))
+        .order_by(col(NoticeRecipient.notice_id), col(NoticeRecipient.email))
+    )
+    return rows.all()
+
+
+async def address(session: AsyncSession, notice_id: str, *, email: str, now: datetime) -> None:
+    """Add ``email`` to the recipients, unless it is one already."""
+    await session.execute(
+        insert_or_nothing(NoticeRecipient)
+        .values(notice_id=notice_id, email=email, state="pending", created_at=now)
+        .on_conflict_do_nothing()
+    )
+
+
+async def answered(session: AsyncSession, notice_id: str, *, email: str, state: str, now: datetime) -> None:
+    """Keep what became of the copy for ``email``: ``sent`` or ``failed``. The first word stands."""
+    await session.execute(
+        update(NoticeRecipient)
+        .where(
+            col(NoticeRecipient.notice_id) == notice_id,
+            col(NoticeRecipient.email) == email,
+            col(NoticeRecipient.state) == "pending",
+        )
+        .values(state=state, sent_at=now if state == "sent" else None)
+    )
+
+
+async def close(session: AsyncSession, notice_id: str, *, unsent: str, reason: str | None, now: datetime) -> Notice:
+    """End a notice: what is still pending is ``unsent`` (``superseded`` or ``failed``) for ``reason``.
+
+    A notice that reached somebody is ``sent``; one that has ended stays as it is.
+    """
+    notice = (await session.scalars(select(Notice).where(col(Notice.id) == notice_id).with_for_update())).one()
+    if notice.state != "pending":
+        return notice
+    await session.execute(
+        update(NoticeRecipient)
+        .where(col(NoticeRecipient.notice_id) == notice_id, col(NoticeRecipient.state) == "pending")
+        .values(state=unsent)
+    )
+    states = [row.state for row in await recipients(session, [notice_id])]
+    notice.state = "superseded" if unsent == "superseded" and "sent" not in states else ended(states) or unsent
+    notice.superseded_reason = reason if notice.state == "superseded" else None
+    session.add(notice)
+    await session.flush()
+    if notice.kind == "mandate_copy" and notice.state != "sent":
+        facts = {"mandate": notice.facts["mandate"], "notice": notice.id}
+        await add(
+            session,
+            account_id=notice.account_id,
+            kind="mandate_copy_unsent",
+            cause=notice.id,
+            facts=facts,
+            now=now,
+        )
+    return notice
+
+
+async def page(
+    session: AsyncSession,
+    page: Page,
+    *,
+    account_id: str,
+    audience: Audience | None = None,
+    kind: str | None = None,
+    state: str | None = None,
+) -> tuple[list[Notice], bool]:
+    """An account's notices, newest first; of one audience, kind or state where given."""
+    query = select(Notice).where(col(Notice.account_id) == account_id)
+    for column, wanted in ((Notice.audience, audience), (Notice.kind, kind), (Notice.state, state)):
+        if wanted is not None:
+            query = query.where(col(column) == wanted)
+    return await fetch(session, query, model=Notice, id_column=Notice.id, page=page)
 
 
 def _plain(value: object) -> object:

@@ -13,6 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from rules.money import Money
 from workflows import attributes
+from workflows.notice import Notice, NoticeRef
 from workflows.payment_method import PaymentMethod, PaymentMethodRequest
 from workflows.recharge import Recharge, RechargeRequest
 
@@ -80,4 +81,19 @@ async def _payment_method(client: Client, workflow_id: str, arguments: Arguments
     )
 
 
-_KINDS: dict[str, HandOver] = {"recharge": _recharge, "payment_method": _payment_method}
+async def _notice(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    notice = NoticeRef(**arguments)
+    of_account = f" to account `{notice.account_id}`" if notice.account_id else ""
+    await _start_once(
+        client,
+        Notice.run,
+        notice,
+        workflow_id=workflow_id,
+        task_queue=task_queue,
+        static_summary=f"Mail {notice.kind}",
+        static_details=f"Notice `{notice.notice_id}`{of_account}.",
+        search_attributes=attributes.initial(account_id=notice.account_id or "", kind="notice", state="pending"),
+    )
+
+
+_KINDS: dict[str, HandOver] = {"recharge": _recharge, "payment_method": _payment_method, "notice": _notice}

@@ -37,7 +37,11 @@ async def test_the_facts_are_read_from_the_record(store, owner):
     }
     assert (recipient["email"], recipient["state"]) == (owner.email, "pending")
     assert (hand_off["kind"], hand_off["workflow_id"]) == ("notice", f"notice/{notice_id}")
-    assert hand_off["arguments"] == {"notice_id": notice_id}
+    assert hand_off["arguments"] == {
+        "notice_id": notice_id,
+        "kind": "recharge_settled",
+        "account_id": owner.account_id,
+    }
 
 
 async def test_one_happening_is_told_once(store, owner):

@@ -1,0 +1,69 @@
+"""A letter of each kind with made-up facts: for tests, and to look at."""
+
+from typing import Any
+
+from gateways.letters import Letter, Reader, Story, compose
+from rules.mandate_text import CURRENT, amount_rule
+from rules.notices import KINDS, complete
+
+_FACTS: dict[str, Any] = {
+    "accepted_at": "2026-11-24T17:05:00+00:00",
+    "action_expires_at": "2026-11-25T17:00:00+00:00",
+    "amount_cents": 125_000,
+    "amount_rule": amount_rule(largest_cents=1_000_000),
+    "attempts_left": 5,
+    "bank_account": "bank_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
+    "bank_name": "Example Savings Bank",
+    "deposit_expected_on": "2026-11-25",
+    "event": "evt_1QSample",
+    "event_type": "charge.dispute.created",
+    "expected_on": "2026-12-01",
+    "expires_at": "2026-12-04T17:05:00+00:00",
+    "failure_code": "R01",
+    "failure_message": "The bank returned the debit: insufficient funds in the bank account (R01).",
+    "failure_retry": "later",
+    "holder_name": "Ada Lovelace",
+    "last4": "6789",
+    "mandate": "mndt_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
+    "method_kind": "bank",
+    "method_last4": "6789",
+    "method_name": "Example Savings Bank",
+    "microdeposit_type": "descriptor_code",
+    "notice": "ntc_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
+    "object_id": "dp_1QSample",
+    "payment_intent": "pi_1QSample",
+    "reason": "attempts_exceeded",
+    "received_at": "2026-11-24T17:05:00+00:00",
+    "recharge": "rchg_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
+    "recharge_kind": "manual",
+    "routing_last4": "0021",
+    "text_version": CURRENT,
+}
+_OF_KIND: dict[str, dict[str, Any]] = {
+    "action_needed": {"method_kind": "card", "method_name": "visa", "method_last4": "3155"},
+    "bank_blocked": {"reason": "R02"},
+    "event_unmatched": {"event_type": "payment_intent.succeeded", "object_id": "pi_1QSample"},
+    "recharge_canceled": {"failure_message": None},
+    "recharge_settled": {"method_kind": "card", "method_name": "visa", "method_last4": "4242"},
+}
+ACCOUNT = Reader(account_id="MAEXAMPLE00000000001", account_name="Ada's Calls & Co", timezone="America/Los_Angeles")
+
+
+def preview(kind: str, *, reader: Reader = ACCOUNT, **facts: Any) -> Letter:
+    """The letter of ``kind`` with made-up facts; ``facts`` replace some of them."""
+    return compose(
+        Story(
+            notice_id="ntc_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
+            kind=kind,
+            facts=complete(kind, _FACTS | _OF_KIND.get(kind, {}) | facts),
+            pay_url=f"https://pay.example.com/pay/{'Zm9yIGV4YW1wbGU' * 3}" if kind == "action_needed" else "",
+        ),
+        reader=reader,
+        company="Example Calls",
+        contact="billing@example.com",
+    )
+
+
+def previews() -> dict[str, Letter]:
+    """One letter of each kind."""
+    return {kind: preview(kind) for kind in KINDS}
