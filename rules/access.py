@@ -9,6 +9,14 @@ Scope = Literal["read", "usage", "money", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "usage", "money", "admin")
 
 
+def scope_of(name: str) -> Scope:
+    """The scope of this name. Raises LookupError if there is none."""
+    for scope in SCOPES:
+        if scope == name:
+            return scope
+    raise LookupError(f"no scope {name}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who sent a request. ``scope`` is an operator's; an account's ``id`` is its Auth ID."""

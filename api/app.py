@@ -1,0 +1,45 @@
+"""The application: routers, middleware, error handlers."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import accounts, balance, operations, problems
+from api.context import Context
+from api.envelope import Envelope
+from api.metrics import Metrics
+
+ROUTERS = (
+    accounts.router,
+    balance.router,
+    operations.router,
+)
+
+
+def create_app(context: Context) -> FastAPI:
+    """The API over ``context``, which it starts and stops with its own lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with context:
+            yield
+
+    app = FastAPI(
+        title="Prepay",
+        version="0.1.0",
+        summary="Prepaid balances: cards and US bank debit in, a double-entry ledger, usage out",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    metrics = Metrics()
+    app.state.context = context
+    app.state.metrics = metrics
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(Envelope, context=context, metrics=metrics)
+    return app

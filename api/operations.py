@@ -1,0 +1,38 @@
+"""What those who run it ask: is it alive, is it ready, how is it doing."""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from api.context import InContext
+from api.metrics import Metrics
+
+router = APIRouter(tags=["Operations"])
+
+
+class Health(BaseModel):
+    """A sign of life."""
+
+    status: str
+
+
+@router.get("/healthz")
+async def alive() -> Health:
+    """Whether the process runs: always ``ok``. Restart it when this does not answer."""
+    return Health(status="ok")
+
+
+@router.get("/readyz")
+async def ready(context: InContext) -> Health:
+    """Whether requests can be served: the database answers. Temporal may be away: what is committed starts later."""
+    async with context.database.transaction() as session:
+        await session.execute(text("SELECT 1"))
+    return Health(status="ok")
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus."""
+    figures: Metrics = request.app.state.metrics
+    return Response(figures.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,118 @@
+"""Errors as RFC 9457 problem documents, whatever raised them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from rules.problems import KINDS, Problem
+from store.database import DatabaseUnavailableError
+
+MEDIA_TYPE = "application/problem+json"
+_LONGEST_NAME = 80
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+_SOURCES = {"body", "query", "path", "header"}
+
+
+class FieldProblem(BaseModel):
+    """One field that breaks a rule."""
+
+    param: str | None
+    code: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """The answer to every request that fails (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    param: str | None
+    request_id: str
+    doc_url: str
+    errors: list[FieldProblem] | None = None
+
+
+def document(request: Request, problem: Problem, *, errors: Sequence[FieldProblem] = ()) -> dict[str, Any]:
+    """The problem document of ``problem``; its ``extra`` members come last."""
+    doc_url = f"{request.app.state.context.public_url}/docs/errors/{problem.code}"
+    body = {
+        "type": doc_url,
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "param": problem.param,
+        "request_id": request.state.request_id,
+        "doc_url": doc_url,
+    }
+    if errors:
+        body["errors"] = [error.model_dump() for error in errors]
+    return body | problem.extra
+
+
+def answer(request: Request, problem: Problem, *, errors: Sequence[FieldProblem] = ()) -> JSONResponse:
+    """The HTTP answer to a request that raised ``problem``."""
+    headers: dict[str, str] = {}
+    if problem.retry_after_seconds is not None:
+        headers["Retry-After"] = str(problem.retry_after_seconds)
+    if problem.kind.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="prepay", Basic realm="prepay", charset="UTF-8"'
+    request.state.code = problem.code
+    content = document(request, problem, errors=errors)
+    return JSONResponse(content, status_code=problem.kind.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem document."""
+
+    async def problem(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)  # noqa: S101 - as registered below
+        return answer(request, error)
+
+    async def away(request: Request, _: Exception) -> JSONResponse:
+        detail = "The database cannot be reached. Nothing was committed."
+        return answer(request, Problem("unavailable", detail, retry_after_seconds=2))
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered below
+        return _invalid(request, error)
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as registered below
+        code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
+        response = answer(request, Problem(code, KINDS[code].cause))
+        response.headers.update(error.headers or {})
+        return response
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(DatabaseUnavailableError, away)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    found: list[dict[str, Any]] = list(error.errors())
+    errors = [_field(item) for item in found]
+    first = errors[0]
+    extra: dict[str, Any] = {} if first.code == "invalid_field" else found[0].get("ctx", {})
+    detail = f"{first.param}: {first.message}" if first.param else first.message
+    return answer(request, Problem(first.code, detail, param=first.param, **extra), errors=errors)
+
+
+def _field(item: dict[str, Any]) -> FieldProblem:
+    """What pydantic found, without the value that it found; a validator of ours names a code of ours."""
+    place = [part for index, part in enumerate(item["loc"]) if index or part not in _SOURCES]
+    param = ""
+    for part in place:
+        param += f"[{part}]" if isinstance(part, int) else f"{'.' if param else ''}{str(part)[:_LONGEST_NAME]}"
+    code = item["type"] if item["type"] in KINDS else "invalid_field"
+    message: str = {"missing": "is required", "extra_forbidden": "is not a field here"}.get(item["type"]) or item["msg"]
+    return FieldProblem(param=param or None, code=code, message=message)

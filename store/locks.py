@@ -1,0 +1,69 @@
+"""Advisory locks that span transactions: "somebody works on this right now", across every process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import Any
+
+import asyncpg
+
+from store.database import CONNECT_SECONDS, DatabaseUnavailableError
+
+driver: Any = asyncpg  # it carries no types
+
+
+class Locks:
+    """Session-level advisory locks of one process, all held by one connection of its own.
+
+    A connection for each lock would let a handful of waiting requests empty the pool. Locks are a courtesy, not the
+    guard: if the connection breaks, every lock is gone, and the unique keys of the records still admit one effect.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Any = None
+        self._held: set[int] = set()
+        self._one_statement = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Give up every lock."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    @asynccontextmanager
+    async def hold(self, *parts: str) -> AsyncGenerator[bool]:
+        """Try to lock what ``parts`` name until the block ends; False when another holds it.
+
+        Raises DatabaseUnavailableError when Postgres cannot be reached.
+        """
+        key = int.from_bytes(sha256("\0".join(parts).encode()).digest()[:8], signed=True)
+        if key in self._held:  # a session may take its own lock twice
+            yield False
+            return
+        self._held.add(key)
+        try:
+            if not await self._call("SELECT pg_try_advisory_lock($1)", key):
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                await asyncio.shield(self._release(key))
+        finally:
+            self._held.discard(key)
+
+    async def _release(self, key: int) -> None:
+        try:
+            await self._call("SELECT pg_advisory_unlock($1)", key)
+        except DatabaseUnavailableError:
+            await self.close()  # a session that ended holds nothing
+
+    async def _call(self, statement: str, key: int) -> bool:
+        async with self._one_statement:
+            try:
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)
+                return bool(await self._connection.fetchval(statement, key, timeout=CONNECT_SECONDS))
+            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+                raise DatabaseUnavailableError(str(error)) from error

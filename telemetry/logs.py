@@ -1,0 +1,95 @@
+"""Structured logs without secrets: only the keys listed here, and of an error its kind and place, never its text.
+
+An exception's message may quote a row, a parameter or a request; its type and stack say where to look.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import structlog
+
+#: Keys that a log line may carry. What is not listed is dropped: add a key here when it can hold nothing personal.
+ALLOWED = frozenset(
+    {
+        *("timestamp", "level", "logger", "event", "request_id", "error", "frames", "host", "port", "pid", "version"),
+        *("method", "route", "status", "code", "milliseconds", "actor", "account_id", "object_id", "kind", "state"),
+        *("recharge_id", "card_id", "bank_account_id", "notice_id", "outbox_id", "event_id", "workflow_id", "run_id"),
+        *("activity", "attempt", "count", "seconds", "environment", "address", "namespace", "task_queue", "channel"),
+    }
+)
+_ROOT = Path(__file__).parent.parent
+_DEEPEST = 30
+Line = MutableMapping[str, Any]
+
+
+def configure(*, level: str, style: Literal["json", "console"]) -> None:
+    """Send every log line of this process, the libraries' too, to standard error in one shape."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        place_of_error,
+        only_allowed,
+    ]
+    last: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def place_of_error(_: Any, __: str, line: Line) -> Line:
+    """Replace ``exc_info`` by the error's types, outermost first, and the stack's places."""
+    info: Any = line.pop("exc_info", None)
+    if isinstance(info, tuple):
+        info = cast("tuple[Any, ...]", info)[1]  # (type, value, traceback), as sys.exc_info gives them
+    elif info is True:
+        info = sys.exception()
+    error: BaseException | None = info if isinstance(info, BaseException) else None
+    if error is not None:
+        line["error"] = " < ".join(_names(error))
+        line["frames"] = [
+            f"{_short(frame.filename)}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)[-_DEEPEST:]
+        ]
+    return line
+
+
+def only_allowed(_: Any, __: str, line: Line) -> Line:
+    """Drop every key that is not in ALLOWED, and those without a value."""
+    for name in list(line):
+        if not name.startswith("_") and (name not in ALLOWED or line[name] is None):
+            del line[name]
+    return line
+
+
+def _names(error: BaseException) -> list[str]:
+    names: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(names) < _DEEPEST:
+        state = getattr(current, "sqlstate", None)
+        names.append(f"{type(current).__module__}.{type(current).__qualname__}" + (f"({state})" if state else ""))
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return names
+
+
+def _short(filename: str) -> str:
+    path = Path(filename)
+    return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else "/".join(path.parts[-3:])
