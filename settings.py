@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     )
     stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), description="whsec_… of our webhook endpoint")
     stripe_timeout_seconds: float = Field(default=20.0, gt=0, description="time allowed for one call")
+    poll_seconds: float = Field(default=30.0, gt=0, description="how often lost webhooks are looked for")
     sandbox_url: AnyHttpUrl = Field(default=AnyHttpUrl("http://127.0.0.1:12111"), description="the Stripe sandbox")
     public_url: AnyHttpUrl = Field(
         default=AnyHttpUrl("http://127.0.0.1:8000"), description="how customers and Stripe reach this API"

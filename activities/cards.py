@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from temporalio import activity
 
@@ -42,10 +43,7 @@ class Cards:
             if card is None or card.status != "attaching":
                 return card.status if card else "removed"
             if isinstance(answer, Method):
-                shown = ("brand", "last4", "exp_month", "exp_year", "fingerprint")
-                await cards.attached(
-                    session, card, {"payment_method": answer.id, **{name: getattr(answer, name) for name in shown}}
-                )
+                await cards.attached(session, card, _shown(answer))
             else:
                 reason = explain(
                     code=answer.code, decline_code=answer.decline_code, network_decline_code=None,
@@ -77,3 +75,32 @@ class Cards:
             if card is not None:
                 await cards.removed(session, card, now=ref.now)
         return "removed"
+
+    @activity.defn
+    async def refresh_card(self, ref: CardRef) -> str:
+        """Read the card anew: networks renew expiry dates, and a card may be detached elsewhere. Gives its status."""
+        async with self._database.transaction() as session:
+            card = await cards.find(session, account_id=ref.account_id, card_id=ref.card_id)
+        if card is None or card.status != "active" or card.payment_method is None:
+            return card.status if card else "removed"
+        method = await self._processor.retrieve_method(card.payment_method)
+        async with self._database.transaction() as session:
+            card = await cards.locked(session, account_id=ref.account_id, card_id=ref.card_id)
+            if card is None or card.status != "active":
+                return card.status if card else "removed"
+            if method.customer is None:
+                await cards.removed(session, card, now=ref.now)
+            else:
+                await cards.attached(session, card, _shown(method))
+            return card.status
+
+
+def _shown(method: Method) -> dict[str, Any]:
+    return {
+        "payment_method": method.id,
+        "brand": method.brand,
+        "last4": method.last4,
+        "exp_month": method.exp_month,
+        "exp_year": method.exp_year,
+        "fingerprint": method.fingerprint,
+    }

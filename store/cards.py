@@ -54,11 +54,17 @@ async def ask_removal(session: AsyncSession, card: Card, *, now: datetime) -> As
     return Asked(card, await _hand_off(session, card, act="detach", now=now))
 
 
-async def _hand_off(session: AsyncSession, card: Card, *, act: str, now: datetime) -> str:
+async def ask_refresh(session: AsyncSession, card: Card, *, cause: str, now: datetime) -> None:
+    """Write that the processor has news of the card (``cause`` is its event): a new expiry date, or a detachment."""
+    if card.status == "active":
+        await _hand_off(session, card, act="refresh", suffix=f"/{cause}", now=now)
+
+
+async def _hand_off(session: AsyncSession, card: Card, *, act: str, now: datetime, suffix: str = "") -> str:
     return await outbox.add(
         session,
         kind="payment_method",
-        workflow_id=f"card/{card.id}" if act == "attach" else f"card/{card.id}/{act}",
+        workflow_id=f"card/{card.id}" if act == "attach" else f"card/{card.id}/{act}{suffix}",
         arguments={"account_id": card.account_id, "card_id": card.id, "act": act},
         now=now,
         account_id=card.account_id,

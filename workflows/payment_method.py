@@ -1,4 +1,4 @@
-"""A card put on file or taken off it: the row is there first, this makes the processor follow."""
+"""A card put on file, taken off it, or read anew: the row is there first, this makes it agree with the processor."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ class PaymentMethodRequest:
 
     account_id: str
     card_id: str
-    act: Literal["attach", "detach"]
+    act: Literal["attach", "detach", "refresh"]
 
 
 @workflow.defn(name="PaymentMethod")
@@ -28,13 +28,16 @@ class PaymentMethod:
     async def run(self, request: PaymentMethodRequest) -> str:
         """Gives the card's status."""
         ref = CardRef(request.account_id, request.card_id, workflow.now())
-        step, summary = (
-            (Cards.attach_card, "Attach the card to the customer")
-            if request.act == "attach"
-            else (Cards.detach_card, "Detach the card")
-        )
+        step, summary = _STEPS[request.act]
         workflow.set_current_details(f"{summary} at the processor.")
         status = await workflow.execute_activity_method(step, ref, **processor_call(summary))
         attributes.show(state=status)
         workflow.set_current_details(f"The card is **{status}**.")
         return status
+
+
+_STEPS = {
+    "attach": (Cards.attach_card, "Attach the card to the customer"),
+    "detach": (Cards.detach_card, "Detach the card"),
+    "refresh": (Cards.refresh_card, "Read the card anew"),
+}

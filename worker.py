@@ -1,0 +1,203 @@
+"""The worker process: builds the real parts, lists workflows and activities, and runs until it is told to stop.
+
+``python worker.py`` or ``prepay worker``. Many can run side by side; stopping one loses nothing (I1).
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+
+from activities.cards import Cards
+from activities.charging import Charging
+from activities.notifying import Notifying
+from activities.settling import Settling
+from gateways.mail import Mailer, MailServer
+from gateways.processor import Processor
+from gateways.stripe import StripeProcessor
+from relay.running import CHANNELS, relaying
+from settings import Settings
+from store import deployment
+from store.database import Database, DatabaseUnavailableError, Listener
+from telemetry import logs
+from workflows.cluster import Cluster, connect
+from workflows.notice import Notice
+from workflows.payment_method import PaymentMethod
+from workflows.recharge import Recharge
+
+log = structlog.get_logger()
+WORKFLOWS: Sequence[type] = (Notice, PaymentMethod, Recharge)
+GRACE = timedelta(seconds=30)
+AGAIN_SECONDS = 2.0
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def activities(settings: Settings, *, database: Database, processor: Processor) -> list[Callable[..., Any]]:
+    """Every activity, with its dependencies given."""
+    link_key = settings.token_pepper.get_secret_value()
+    public_url = str(settings.public_url).rstrip("/")
+    password = settings.smtp_password
+    mailer = Mailer(
+        MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_username,
+            password=password.get_secret_value() if password else None,
+            encryption=settings.smtp_tls,
+        ),
+        sender=settings.mail_from,
+    )
+    charging = Charging(database=database, processor=processor, link_key=link_key, public_url=public_url)
+    settling = Settling(database=database)
+    cards = Cards(database=database, processor=processor)
+    notifying = Notifying(
+        database=database,
+        mailer=mailer,
+        operator_email=settings.operator_email,
+        link_key=link_key,
+        public_url=public_url,
+    )
+    return [
+        charging.create_intent,
+        charging.confirm,
+        charging.look,
+        charging.cancel,
+        settling.finish,
+        settling.report_overdue,
+        cards.attach_card,
+        cards.detach_card,
+        cards.refresh_card,
+        notifying.deliver,
+        notifying.close_notice,
+    ]
+
+
+def processor_of(settings: Settings) -> StripeProcessor:
+    """Stripe with the key of ``settings``, or the sandbox without one."""
+    return StripeProcessor(
+        api_key=settings.processor_key,
+        base=settings.processor_base,
+        timeout_seconds=settings.stripe_timeout_seconds,
+    )
+
+
+def cluster_of(settings: Settings) -> Cluster:
+    """Where Temporal is."""
+    api_key = settings.temporal_api_key
+    return Cluster(
+        address=settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        api_key=api_key.get_secret_value() if api_key else None,
+        tls_cert=settings.temporal_tls_cert,
+        tls_key=settings.temporal_tls_key,
+        tls_ca=settings.temporal_tls_ca,
+    )
+
+
+@asynccontextmanager
+async def working(
+    settings: Settings, *, client: Client, database: Database, processor: StripeProcessor
+) -> AsyncGenerator[None]:
+    """A worker with its hand-offs while the block runs."""
+    listener = Listener(settings.database_url.get_secret_value())
+    await listener.start(*CHANNELS)
+    worker = Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=WORKFLOWS,
+        activities=activities(settings, database=database, processor=processor),
+        graceful_shutdown_timeout=GRACE,
+    )
+    try:
+        async with (
+            worker,
+            relaying(
+                database=database,
+                listener=listener,
+                client=client,
+                task_queue=settings.task_queue,
+                events_after=processor.events_after,
+                now=utc_now,
+                poll_seconds=settings.poll_seconds,
+            ),
+        ):
+            yield
+    finally:
+        await listener.stop()
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM.
+
+    Raises OtherDeploymentError when the database belongs to another processor account or mode (I7).
+    """
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    processor = processor_of(settings)
+    metrics = PrometheusConfig(
+        bind_address=f"127.0.0.1:{settings.metrics_port}",
+        durations_as_seconds=True,
+        counters_total_suffix=True,
+        unit_suffix=True,
+    )
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    url = settings.database_url.get_secret_value()
+    async with Database(url, pool_size=settings.database_pool_size) as database:
+        await _until_reached("processor", lambda: claim(database, processor), stop)
+        client = await _until_reached("temporal", lambda: connect(cluster_of(settings), runtime=runtime), stop)
+        if client is None:
+            return
+        async with working(settings, client=client, database=database, processor=processor):
+            log.info("worker_ready", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
+            await stop.wait()
+    log.info("worker_stopped")
+
+
+async def claim(database: Database, processor: Processor) -> None:
+    """Make the database that of our processor account and mode, or check that it is."""
+    account = await processor.account()
+    async with database.transaction() as session:
+        await deployment.claim(session, processor_account=account.id, livemode=account.livemode, now=utc_now())
+
+
+async def _until_reached(what: str, reach: Callable[[], Any], stop: asyncio.Event) -> Any:
+    """Call ``reach`` until it succeeds or the process is to stop: a worker may be started before its servers are."""
+    while not stop.is_set():
+        try:
+            return await reach()
+        except deployment.OtherDeploymentError:
+            raise
+        except (ConnectionError, DatabaseUnavailableError, RuntimeError, OSError) as error:
+            log.warning("worker_waits", kind=what, error=type(error).__name__)
+            try:
+                await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
+            except TimeoutError:
+                continue
+    return None
+
+
+def main() -> None:
+    """Entry point of ``python worker.py``."""
+    settings = Settings()
+    logs.configure(level=settings.log_level, style=settings.log_format)
+    try:
+        asyncio.run(run(settings))
+    except deployment.OtherDeploymentError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The Temporal cluster: how a process reaches it, and what must be there before the first workflow."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
+
+from workflows.attributes import ACCOUNT, AMOUNT, EXPECTED_ON, KIND, STATE
+
+RETENTION = timedelta(days=90)
+_TYPES = {
+    ACCOUNT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    KIND.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    STATE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    AMOUNT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    EXPECTED_ON.name: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
+
+
+class ClusterError(RuntimeError):
+    """The cluster lacks something that we cannot make there; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Where Temporal is, and how we are known there."""
+
+    address: str
+    namespace: str
+    api_key: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_ca: str | None = None
+
+    @property
+    def tls(self) -> bool | TLSConfig:
+        """TLS with our files where some are set; plain TLS with an API key; none otherwise."""
+        if self.tls_cert or self.tls_ca:
+            return TLSConfig(
+                server_root_ca_cert=_read(self.tls_ca),
+                client_cert=_read(self.tls_cert),
+                client_private_key=_read(self.tls_key),
+            )
+        return self.api_key is not None
+
+
+def _read(path: str | None) -> bytes | None:
+    return Path(path).read_bytes() if path else None
+
+
+async def connect(cluster: Cluster, *, runtime: Runtime | None = None, lazy: bool = False) -> Client:
+    """A client of our namespace. Raises RuntimeError at once when nobody answers, unless ``lazy``."""
+    return await Client.connect(
+        cluster.address,
+        namespace=cluster.namespace,
+        api_key=cluster.api_key,
+        tls=cluster.tls,
+        data_converter=pydantic_data_converter,
+        runtime=runtime,
+        lazy=lazy,
+    )
+
+
+async def prepare(cluster: Cluster) -> None:
+    """Make the namespace and its search attributes on a self-hosted cluster; what is there already stays.
+
+    Raises ClusterError where an attribute exists with another type, which the server would keep silently.
+    """
+    client = await connect(cluster)
+    await _register_namespace(client, cluster.namespace)
+    known = await _known_attributes(client, cluster.namespace)
+    for name, kind in _TYPES.items():
+        if name in known and known[name] != kind:
+            raise ClusterError(
+                f"search attribute {name} of namespace {cluster.namespace} has another type than we need: remove it "
+                f"with `temporal operator search-attribute remove --name {name}` and run `prepay migrate` again"
+            )
+    missing = {name: kind for name, kind in _TYPES.items() if name not in known}
+    if missing:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=cluster.namespace, search_attributes=missing)
+        )
+
+
+def commands(namespace: str) -> list[str]:
+    """What to run by hand where we may not do it ourselves, as on Temporal Cloud."""
+    words = {
+        IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD: "Keyword",
+        IndexedValueType.INDEXED_VALUE_TYPE_INT: "Int",
+        IndexedValueType.INDEXED_VALUE_TYPE_DATETIME: "Datetime",
+    }
+    return [
+        f"tcld namespace search-attributes add --namespace {namespace} --search-attribute {name}={words[kind]}"
+        for name, kind in _TYPES.items()
+    ]
+
+
+async def missing_attributes(client: Client, namespace: str) -> list[str]:
+    """Search attributes that the namespace does not have yet."""
+    known = await _known_attributes(client, namespace)
+    return [name for name in _TYPES if name not in known]
+
+
+async def _known_attributes(client: Client, namespace: str) -> dict[str, IndexedValueType.ValueType]:
+    found = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+    return dict(found.custom_attributes)
+
+
+async def _register_namespace(client: Client, namespace: str) -> None:
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=namespace))
+        return
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    retention = Duration()
+    retention.FromTimedelta(RETENTION)
+    try:
+        await client.workflow_service.register_namespace(
+            RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=retention)
+        )
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise
