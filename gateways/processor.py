@@ -82,6 +82,7 @@ class Setup:
     microdeposit_type: Literal["descriptor_code", "amounts"] | None = None
     deposit_arrives_on: date | None = None
     failure: Failure | None = None
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class BankAttempt(Record, table=True):
     """Keyed hash of the value: the same code while the newest row is unanswered is the same attempt."""
     answer: str | None = None
     answered_at: datetime | None = timestamp(nullable=True)
+    told_at: datetime | None = timestamp(nullable=True)
+    """When the answer was given to whoever asked; until then the same value is the same attempt."""
 
 
 class Mandate(Record, table=True):

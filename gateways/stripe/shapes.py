@@ -80,6 +80,7 @@ def setup(found: stripe.SetupIntent) -> Setup:
         microdeposit_type=deposits.microdeposit_type if deposits else None,
         deposit_arrives_on=datetime.fromtimestamp(deposits.arrival_date, UTC).date() if deposits else None,
         failure=_failure(found.last_setup_error),
+        metadata=dict(found.metadata.to_dict()) if found.metadata else {},
     )
 
 

@@ -122,6 +122,7 @@ CREATE TABLE bank_attempt (
   digest text NOT NULL,
   answer text,
   answered_at timestamptz,
+  told_at timestamptz,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (account_id, bank_account_id, number),
   FOREIGN KEY (account_id, bank_account_id) REFERENCES bank_account,
@@ -226,7 +227,7 @@ CREATE TABLE idempotent_answer (
   key text NOT NULL,
   request_digest text NOT NULL,
   status integer NOT NULL,
-  body jsonb,
+  body json,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (account_id, route, key)
 );
