@@ -1,0 +1,1 @@
+"""A server that speaks Stripe's HTTP API, with a banking clock that moves ACH: see docs/sandbox.md."""

@@ -1,0 +1,150 @@
+"""The sandbox as a server, in a process of its own or inside a test."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.stripe import due
+from sandbox.stripe.api import Api, encode
+from sandbox.stripe.clock import Clock
+from sandbox.stripe.control import Control
+from sandbox.stripe.idempotency import Keys
+from sandbox.stripe.pages import Pages
+from sandbox.stripe.protocol import CuttableProtocol, cut
+from sandbox.stripe.storage import Store
+from sandbox.stripe.webhooks import Webhooks
+from sandbox.stripe.world import World
+
+METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
+LONGEST_WAIT = 0.2
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers: who starts the sandbox decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+class Server:
+    """The sandbox on a port; an asynchronous context manager.
+
+    Args:
+        data_dir: where its state is kept over restarts and kills; None keeps it in memory.
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+        day_seconds: how many seconds a business day takes; 0 and the clock stands still.
+
+    Raises:
+        OSError: the port is taken. sqlite3.OperationalError: another sandbox uses the data.
+    """
+
+    def __init__(
+        self, *, data_dir: Path | None = None, host: str = "127.0.0.1", port: int = 0, day_seconds: float = 0
+    ) -> None:
+        self._address = (host, port)
+        self._store = Store(data_dir)
+        self._world = World(self._store, Clock(day_seconds=day_seconds))
+        self._keys = Keys(self._store)
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen; returns when requests are answered."""
+        self._webhooks = Webhooks(self._store)
+        self._api = Api(self._world, self._keys, self._webhooks)
+        control = Control(self._world, self._keys, self._webhooks, self._wake)
+        pages = Pages(self._world, self._wake)
+        api = Route("/{path:path}", self._answer, methods=METHODS)
+        app = Starlette(routes=[*control.routes(), *pages.routes(), api])
+        self._socket = _listen(*self._address)
+        host, port = self._socket.getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        config = uvicorn.Config(
+            app,
+            http=CuttableProtocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            backlog=2048,
+        )
+        self._uvicorn = _Uvicorn(config)
+        serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
+        self._tasks = [serving, asyncio.create_task(self._webhooks.run()), asyncio.create_task(self._tick())]
+
+    async def stop(self) -> None:
+        """Finish the requests under way and close."""
+        self._uvicorn.should_exit = True
+        serving, *background = self._tasks
+        await serving
+        for task in background:
+            task.cancel()
+        for task in background:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._socket.close()
+        self._store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del kind, error, trace
+        await self.stop()
+
+    async def _answer(self, request: Request) -> Response:
+        reply = await self._api.answer(request)
+        self._wake()
+        if reply.cut:
+            await cut(request)
+        return Response(encode(reply.body), reply.status, reply.headers, media_type="application/json")
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._webhooks.wake()
+
+    async def _tick(self) -> None:
+        """Do what falls due while the clock runs."""
+        while True:
+            self._changed.clear()
+            if due.catch_up(self._world):
+                self._webhooks.wake()
+            running = self._world.clock.day_seconds > 0
+            following = due.next_moment(self._world)
+            left = None if following is None else self._world.clock.wall_seconds_until(following)
+            pause = None if not running else min(LONGEST_WAIT, left if left is not None else LONGEST_WAIT)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), pause)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(2048)
+    return listener
