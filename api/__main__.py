@@ -7,9 +7,9 @@ import uvicorn
 
 from api.app import create_app
 from api.context import Context
-from api.temporal import connect
 from settings import Settings
 from telemetry import logs
+from workflows.cluster import cluster_of, connect
 
 STOP_SECONDS = 15
 """Longest wait for open requests at a stop: a payment is answered within ten."""
@@ -19,7 +19,7 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM; open requests are finished first."""
     settings = Settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
-    context = Context(settings=settings, connect=lambda: connect(settings))
+    context = Context(settings=settings, connect=lambda: connect(cluster_of(settings)))
     structlog.get_logger("api").info(
         "api_starting",
         host=settings.api_host,

@@ -5,7 +5,19 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import accounts, balance, operations, problems
+from api import (
+    accounts,
+    adjustments,
+    audit,
+    balance,
+    cards,
+    operations,
+    operator_keys,
+    pay,
+    problems,
+    recharges,
+    webhooks,
+)
 from api.context import Context
 from api.envelope import Envelope
 from api.metrics import Metrics
@@ -13,6 +25,13 @@ from api.metrics import Metrics
 ROUTERS = (
     accounts.router,
     balance.router,
+    cards.router,
+    recharges.router,
+    adjustments.router,
+    operator_keys.router,
+    audit.router,
+    pay.router,
+    webhooks.router,
     operations.router,
 )
 

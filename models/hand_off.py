@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+import sqlalchemy
 from sqlalchemy import BigInteger
 from sqlmodel import Field
 
-from models.base import JSON, Record, json_object, json_or_null, timestamp
+from models.base import JSON, Record, json_object, timestamp
 
 
 class Outbox(Record, table=True):
@@ -48,7 +49,8 @@ class IdempotentAnswer(Record, table=True):
     key: str = Field(primary_key=True)
     request_digest: str
     status: int
-    body: JSON | None = json_or_null()
+    body: JSON | None = Field(default=None, sa_type=sqlalchemy.JSON(none_as_null=True))  # pyright: ignore[reportArgumentType]
+    """As it was written, with the order of its members."""
 
 
 class PollCursor(Record, table=True):

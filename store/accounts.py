@@ -44,14 +44,12 @@ async def find(session: AsyncSession, account_id: str) -> Account | None:
 
 
 async def lock(session: AsyncSession, account_id: str) -> Account:
-    """The account, its record locked until the transaction ends. Raises Problem ``not_found``.
+    """The account, locked in the ledger and read anew: its one lock, under which its status does not change.
 
-    Money is under another lock, ``ledger.lock``.
+    Raises ledger.AccountNotOpenError for an unknown account.
     """
-    account = await session.get(Account, account_id, with_for_update=True, populate_existing=True)
-    if account is None:
-        raise Problem("not_found", "There is no such account.")
-    return account
+    await ledger.lock(session, [account_id])
+    return await session.get_one(Account, account_id, populate_existing=True)
 
 
 async def page(

@@ -26,8 +26,8 @@ async def record(
 ) -> None:
     """Write one act, in the transaction that does it.
 
-    ``action`` is a noun and a past participle, such as ``account.suspended``. ``details`` hold ids, amounts, enumerations and
-    reasons: nothing secret, and no personal data.
+    ``action`` is a noun and a past participle, such as ``account.suspended``. ``details`` hold ids, amounts,
+    enumerations and reasons: nothing secret, and no personal data.
     """
     session.add(
         AuditEntry(

@@ -37,6 +37,7 @@ class Database:
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text names no customer
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "server_settings": {

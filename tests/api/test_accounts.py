@@ -1,7 +1,5 @@
 """Accounts through the API."""
 
-import pytest
-
 
 async def test_an_operator_opens_an_account_and_its_owner_sees_it(api):
     answer = await api.operator.post(
