@@ -149,7 +149,7 @@ class Api:
             if not error.keeps:
                 world.store.db.execute("ROLLBACK TO request")
             return Reply(error.status, error.body(), dict(error.headers)), error.stored
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outermost place: what is not foreseen becomes the 500
             # A fault of the sandbox itself: told as Stripe tells its own, and like those remembered.
             _log.exception("The sandbox failed to answer %s %s", work.route.method, work.url)
             world.store.db.execute("ROLLBACK TO request")
@@ -170,9 +170,9 @@ def authenticate(header: str | None) -> None:
             key = ""
     if kind.lower() not in {"basic", "bearer"} or not key:
         raise StripeError(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer "
-            "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for "
-            "details, or we can help at https://support.stripe.com/.",
+            "You did not provide an API key. You need to provide your API key in the Authorization header, using "
+            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication"
+            " for details, or we can help at https://support.stripe.com/.",
             status=401,
             stored=False,
         )

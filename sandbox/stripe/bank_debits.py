@@ -9,7 +9,7 @@ from sandbox.stripe import attempts, charges, disputes, failures, faults, mandat
 from sandbox.stripe.due import when_due
 from sandbox.stripe.errors import StripeError, refused
 from sandbox.stripe.failures import Failure
-from sandbox.stripe.storage import Object
+from sandbox.stripe.storage import Object, dig
 from sandbox.stripe.test_values import bank_account_of
 from sandbox.stripe.world import HIDDEN, World, public
 
@@ -25,7 +25,7 @@ def pay(world: World, intent: Object, method: Object, params: dict[str, Any], *,
     """Confirm with a bank account: processing, or first the verification of one that is not verified."""
     if intent["capture_method"] == "manual":
         raise refused("us_bank_account payments cannot be captured manually.", param="capture_method")
-    blocked = (method["us_bank_account"]["status_details"] or {}).get("blocked")
+    blocked = dig(method, "us_bank_account", "status_details", "blocked")
     if blocked:
         failure = Failure("bank_account_unusable", UNUSABLE, network_decline_code=blocked["network_code"])
         raise _refuse(world, intent, method, failure)

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.stripe import attempts, charges, disputes, faults
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.failures import AUTHENTICATION_REQUIRED, Failure
-from sandbox.stripe.storage import Object
+from sandbox.stripe.storage import Object, dig
 from sandbox.stripe.test_values import CardBehaviour, card_of
 from sandbox.stripe.world import HIDDEN, World, public
 
@@ -27,7 +27,7 @@ _NOT_AUTHENTICATED = (
 def needs_authentication(method: Object, options: Object | None) -> bool:
     """Whether 3-D Secure is asked for, by the card or by ``request_three_d_secure``."""
     behaviour = card_of(method[HIDDEN]["number"])
-    wanted = ((options or {}).get("card") or {}).get("request_three_d_secure")
+    wanted = dig(options, "card", "request_three_d_secure")
     if behaviour.authentication == "until_set_up":
         return not method[HIDDEN].get("set_up") or wanted in {"any", "challenge"}
     return behaviour.authentication == "always" or wanted in {"any", "challenge"}

@@ -1,7 +1,7 @@
 """The banking clock: the time in which objects are created and money moves.
 
 It starts at wall time, is stored with the data and never goes back. Running, it spreads the 24 hours of each business
-day over ``day_seconds`` of wall time and skips every other day; with ``day_seconds`` 0 it stands still until it is moved.
+day over ``day_seconds`` of wall time and skips every other day; with 0 it stands still until it is moved.
 """
 
 import time as wall

@@ -3,17 +3,17 @@
 import ipaddress
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rules.business_days import eastern_date, is_business_day
-from sandbox.stripe import bank_debits, cards, disputes, due, failures, faults, refunds, setup_confirm
+from sandbox.stripe import due, faults
 from sandbox.stripe.clock import after_business_days
+from sandbox.stripe.control_acts import ACTS, Prepare
 from sandbox.stripe.control_bodies import Body, BodyError
-from sandbox.stripe.errors import StripeError, refused
+from sandbox.stripe.errors import StripeError
 from sandbox.stripe.idempotency import Keys
 from sandbox.stripe.storage import Object
 from sandbox.stripe.transactions import perform
@@ -41,14 +41,6 @@ class Control:
             ("POST", "clock", self._advance),
             ("POST", "settings", self._settings),
             ("GET", "settings", self._shown_settings),
-            ("POST", "payment_intents/{id}/authenticate", self._authenticate),
-            ("POST", "setup_intents/{id}/authenticate", self._authenticate),
-            ("POST", "payment_intents/{id}/settle", self._settle),
-            ("POST", "payment_intents/{id}/return", self._return),
-            ("POST", "charges/{id}/dispute", self._dispute),
-            ("POST", "disputes/{id}/close", self._close),
-            ("POST", "refunds/{id}/fail", self._fail_refund),
-            ("POST", "payment_methods/{id}/unblock", self._unblock),
             ("GET", "faults", self._faults),
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
@@ -57,6 +49,7 @@ class Control:
             ("GET", "counts", self._counts),
             ("POST", "reset", self._reset),
         ]
+        table += [("POST", path, self._acting(kind, act)) for path, kind, act in ACTS]
         return [Route(f"/_sandbox/{path}", self._guarded(handler), methods=[method]) for method, path, handler in table]
 
     def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -77,11 +70,20 @@ class Control:
 
         return answer
 
-    def _act(self, kind: str, request: Request, act: Callable[[Object], None]) -> Object:
-        """Do something with an object in one transaction, and show it."""
-        world, identifier = self._world, str(request.path_params["id"])
-        perform(world, lambda: act(world.get(kind, identifier)))
-        return public(world.get(kind, identifier))
+    def _acting(self, kind: str, prepare: Prepare) -> Handler:
+        """A handler that does something with the object in the path, in one transaction."""
+
+        def handle(request: Request, body: Body) -> Object:
+            act, identifier = prepare(body), str(request.path_params["id"])
+            body.end()
+
+            def on_object() -> Object:
+                found = self._world.get(kind, identifier)
+                return public(act(self._world, found) or found)
+
+            return perform(self._world, on_object)
+
+        return handle
 
     def _health(self, request: Request, body: Body) -> Object:
         del request, body
@@ -145,84 +147,6 @@ class Control:
             "webhooks": {**QUIET, **store.fact("webhooks", {})},
         }
 
-    def _authenticate(self, request: Request, body: Body) -> Object:
-        succeeds = body.choice("outcome", ("succeed", "fail"), required=True) == "succeed"
-        body.end()
-        kind = "setup_intent" if "/setup_intents/" in request.url.path else "payment_intent"
-        return self._act(kind, request, lambda intent: authenticate(self._world, intent, succeeds=succeeds))
-
-    def _settle(self, request: Request, body: Body) -> Object:
-        body.end()
-
-        def act(intent: Object) -> None:
-            if intent["status"] != "processing":
-                raise refused(f"Only a processing PaymentIntent settles; this one is {intent['status']}.")
-            bank_debits.settle(self._world, intent)
-
-        return self._act("payment_intent", request, act)
-
-    def _return(self, request: Request, body: Body) -> Object:
-        code = body.pattern("code", r"R\d\d", required=True)
-        body.end()
-
-        def act(intent: Object) -> None:
-            charge = self._world.store.get(intent["latest_charge"] or "")
-            if charge is None or charge["payment_method_details"]["type"] != "us_bank_account":
-                raise refused("Only payments by bank account are returned.")
-            if intent["status"] == "processing":
-                bank_debits.come_back(self._world, intent, failures.returned(code))
-            elif intent["status"] == "succeeded":
-                bank_debits.come_back_late(self._world, intent, code)
-            else:
-                raise refused(f"A PaymentIntent that is {intent['status']} cannot be returned.")
-
-        return self._act("payment_intent", request, act)
-
-    def _dispute(self, request: Request, body: Body) -> Object:
-        reason = body.pattern("reason", r"[a-z_]{1,60}")
-        status = body.choice("status", ("needs_response", "warning_needs_response", "lost"))
-        body.end()
-        made: list[Object] = []
-
-        def act(charge: Object) -> None:
-            if charge["status"] != "succeeded":
-                raise refused(f"Only a succeeded charge is disputed; this one is {charge['status']}.")
-            if charge["disputed"]:
-                raise refused("This charge is disputed already.")
-            bank = charge["payment_method_details"]["type"] == "us_bank_account"
-            why = reason or ("debit_not_authorized" if bank else "fraudulent")
-            opened = status or ("lost" if bank else "needs_response")
-            made.append(disputes.open_dispute(self._world, charge, reason=why, status=opened))
-
-        self._act("charge", request, act)
-        return public(made[0])
-
-    def _close(self, request: Request, body: Body) -> Object:
-        won = body.choice("status", ("won", "lost"), required=True) == "won"
-        body.end()
-        return self._act("dispute", request, lambda dispute: _ignore(disputes.decide(self._world, dispute, won=won)))
-
-    def _fail_refund(self, request: Request, body: Body) -> Object:
-        reason = body.pattern("reason", r"[a-z_]{1,60}") or "unknown"
-        body.end()
-
-        def act(refund: Object) -> None:
-            if refund["status"] == "failed":
-                raise refused("This refund has failed already.")
-            refunds.fail(self._world, refund, reason)
-
-        return self._act("refund", request, act)
-
-    def _unblock(self, request: Request, body: Body) -> Object:
-        body.end()
-
-        def act(method: Object) -> None:
-            if not (method.get("us_bank_account") or {}).get("status_details"):
-                raise refused("This payment method is not blocked.")
-            bank_debits.set_block(self._world, method, None)
-
-        return self._act("payment_method", request, act)
-
     def _faults(self, request: Request, body: Body) -> Object:
         del request, body
         return {"data": faults.index(self._world.store)}
@@ -261,17 +185,6 @@ class Control:
         return self._shown_clock()
 
 
-def authenticate(world: World, intent: Object, *, succeeds: bool) -> None:
-    """The customer's act on the 3-D Secure page of an intent."""
-    action: Any = intent["next_action"] or {}
-    if intent["status"] != "requires_action" or action.get("type") != "redirect_to_url":
-        raise refused(f"This intent does not wait for authentication: its status is {intent['status']}.")
-    if intent["object"] == "payment_intent":
-        cards.authenticate(world, intent, succeeds=succeeds)
-    else:
-        setup_confirm.authenticate(world, intent, succeeds=succeeds)
-
-
 def is_local(request: Request) -> bool:
     """Whether a request comes from this machine and names it: no other host, no rebound name."""
     peer = request.client.host if request.client else ""
@@ -288,7 +201,3 @@ def _is_loopback(host: str) -> bool:
 
 def _text(moment: datetime) -> str:
     return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
-
-
-def _ignore(value: object) -> None:
-    del value

@@ -18,7 +18,7 @@ from sandbox.stripe.shapes import (
     TEXT,
     TYPES,
 )
-from sandbox.stripe.storage import Object
+from sandbox.stripe.storage import Object, dig
 from sandbox.stripe.world import Call, Route
 
 _SHARED: dict[str, Kind] = {
@@ -100,7 +100,7 @@ def update(call: Call) -> Object:
     """POST /v1/customers/{customer}."""
     customer = payment_methods.living_customer(call.world, call.id, param="id")
     before = dict(customer)
-    default = (call.params.get("invoice_settings") or {}).get("default_payment_method")
+    default = dig(call.params, "invoice_settings", "default_payment_method")
     if default:
         method = call.world.get("payment_method", default, param="invoice_settings[default_payment_method]")
         if method["customer"] != customer["id"]:
@@ -159,7 +159,8 @@ def _apply(customer: Object, params: dict[str, Any]) -> None:
         customer["tax_exempt"] = params["tax_exempt"] or "none"
     if "metadata" in params:
         customer["metadata"] = merging.metadata(customer["metadata"], params["metadata"])
-    for name, value in (params.get("invoice_settings") or {}).items():
+    settings: Object = params.get("invoice_settings") or {}
+    for name, value in settings.items():
         customer["invoice_settings"] = {**customer["invoice_settings"], name: value or None}
 
 

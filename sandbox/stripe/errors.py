@@ -48,9 +48,11 @@ def invalid(message: str, *, param: str | None = None, code: str | None = None) 
     return StripeError(message, param=param, code=code, stored=False)
 
 
-def refused(message: str, *, code: str | None = None, param: str | None = None, **details: Any) -> StripeError:
+def refused(
+    message: str, *, code: str | None = None, param: str | None = None, details: dict[str, Any] | None = None
+) -> StripeError:
     """A request that was understood and cannot be carried out in the present state (400)."""
-    return StripeError(message, code=code, param=param, details=details)
+    return StripeError(message, code=code, param=param, details=details or {})
 
 
 def missing(noun: str, identifier: str, *, param: str = "id") -> StripeError:

@@ -4,10 +4,10 @@ Kinds: ``error``, ``rate_limit``, ``lock_timeout``, ``drop_before``, ``drop_afte
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
-from typing import Any
 
 from sandbox.stripe import failures
 from sandbox.stripe.errors import StripeError
@@ -60,7 +60,11 @@ def strike(store: Store, method: str, path: str, kinds: tuple[str, ...]) -> Faul
 def decline(store: Store, method: Object) -> Failure | None:
     """The decline that strikes this confirm of a payment method."""
     known = {method["id"], "*", method.get("customer")}
-    spec = _draw(store, lambda spec: spec["kind"] == "decline" and spec.get("payment_method", "*") in known)
+
+    def matches(spec: Object) -> bool:
+        return spec["kind"] == "decline" and spec.get("payment_method", "*") in known
+
+    spec = _draw(store, matches)
     if spec is None:
         return None
     if method["type"] == "us_bank_account" and spec.get("network_decline_code"):
@@ -98,7 +102,7 @@ def raised(fault: Fault) -> StripeError:
     return StripeError(message, status=fault.status, type=kind, stored=fault.status not in {401, 429})
 
 
-def _draw(store: Store, matches: Any) -> Object | None:
+def _draw(store: Store, matches: Callable[[Object], bool]) -> Object | None:
     rows = store.db.execute("SELECT seq, body, drawn, fired FROM faults ORDER BY seq").fetchall()
     for seq, body, drawn, fired in rows:
         spec = json.loads(body)

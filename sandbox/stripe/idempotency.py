@@ -6,7 +6,7 @@ Refusals before execution are not: unreadable parameters, a key in use, rate lim
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Keys:
         self._running: set[str] = set()
 
     @contextmanager
-    def using(self, key: str | None) -> Iterator[None]:
+    def using(self, key: str | None) -> Generator[None]:
         """Hold a key while its request runs; 409 when another request holds it."""
         if key is None:
             yield

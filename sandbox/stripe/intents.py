@@ -111,7 +111,7 @@ def merge_options(intent: Object, given: Any) -> None:
 def wrong_state(intent: Object, message: str) -> StripeError:
     """``payment_intent_unexpected_state`` with the intent inside."""
     kind = intent["object"]
-    return refused(message, code=f"{kind}_unexpected_state", **{kind: public(intent)})
+    return refused(message, code=f"{kind}_unexpected_state", details={kind: public(intent)})
 
 
 def only_when_confirmed(params: dict[str, Any], names: tuple[str, ...]) -> None:

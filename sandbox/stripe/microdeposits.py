@@ -128,4 +128,4 @@ def _not_waiting(world: World, intent: Object) -> StripeError:
         code, message = "payment_method_bank_account_already_verified", "This bank account has already been verified."
     else:
         code, message = "intent_invalid_state", "This intent does not wait for the verification of microdeposits."
-    return refused(message, code=code, **{intent["object"]: public(intent)})
+    return refused(message, code=code, details={intent["object"]: public(intent)})

@@ -9,9 +9,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox.stripe import bank_debits, forms, microdeposits, setup_confirm
-from sandbox.stripe.control import authenticate, is_local
+from sandbox.stripe.control import is_local
+from sandbox.stripe.control_acts import authenticate
 from sandbox.stripe.errors import StripeError
-from sandbox.stripe.storage import Object
+from sandbox.stripe.storage import Object, dig
 from sandbox.stripe.transactions import perform
 from sandbox.stripe.world import World
 
@@ -62,7 +63,7 @@ class Pages:
         if intent is None:
             return _page("Not found", "<p>There is nothing here.</p>", status=404)
         succeeds = forms.decode((await request.body()).decode("utf-8", "replace")).get("outcome") == "succeed"
-        back = ((intent["next_action"] or {}).get("redirect_to_url") or {}).get("return_url")
+        back = str(dig(intent, "next_action", "redirect_to_url", "return_url") or "")
         try:
             intent = self._act(intent["id"], lambda found: authenticate(self._world, found, succeeds=succeeds))
         except StripeError as error:
@@ -83,7 +84,7 @@ class Pages:
 
     async def _statement(self, request: Request) -> Response:
         intent = self._intent(request)
-        action = None if intent is None else (intent["next_action"] or {}).get("verify_with_microdeposits")
+        action = dig(intent, "next_action", "verify_with_microdeposits")
         if action is None:
             return _page("Microdeposits", "<p>This intent does not wait for microdeposits.</p>", status=404)
         if action["microdeposit_type"] == "amounts":
@@ -128,7 +129,8 @@ class Pages:
 
 def _page(title: str, inner: str, *, status: int = 200) -> HTMLResponse:
     return HTMLResponse(
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style></head>"
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
+        f"<style>{_STYLE}</style></head>"
         f"<body><h1>{title}</h1>{inner}</body></html>",
         status_code=status,
     )

@@ -19,7 +19,7 @@ from sandbox.stripe.shapes import (
     TYPES,
 )
 from sandbox.stripe.shapes import Refused as _Refused
-from sandbox.stripe.storage import Object
+from sandbox.stripe.storage import Object, dig
 from sandbox.stripe.test_values import BANK_TOKENS, CARD_TOKENS, card_of
 from sandbox.stripe.world import HIDDEN, Call, Route, World
 
@@ -124,7 +124,7 @@ def detach_from(world: World, method: Object) -> Object:
     method[HIDDEN]["spent"] = True
     world.save(method)
     customer = world.store.get(owner)
-    if customer is not None and (customer.get("invoice_settings") or {}).get("default_payment_method") == method["id"]:
+    if customer is not None and dig(customer, "invoice_settings", "default_payment_method") == method["id"]:
         customer["invoice_settings"]["default_payment_method"] = None
         world.save(customer)
     world.emit("payment_method.detached", method, previous={"customer": owner})

@@ -6,7 +6,7 @@ from sandbox.stripe import bank_debits, cards, faults, intents, mandates, microd
 from sandbox.stripe.due import when_due
 from sandbox.stripe.errors import StripeError, refused
 from sandbox.stripe.failures import Failure, declined
-from sandbox.stripe.storage import Object
+from sandbox.stripe.storage import Object, dig
 from sandbox.stripe.test_values import bank_account_of, card_of
 from sandbox.stripe.world import HIDDEN, World, public
 
@@ -122,13 +122,13 @@ def _bank_account(world: World, intent: Object, method: Object, params: dict[str
     if method[HIDDEN].get("verification_failed"):
         message = "Verification of this bank account failed in the past; it can no longer be used."
         raise refused(message, code="payment_method_bank_account_blocked")
-    options = (intent["payment_method_options"] or {}).get("us_bank_account") or {}
+    wanted = dig(intent, "payment_method_options", "us_bank_account", "verification_method")
     verified = method[HIDDEN]["verified"]
-    if options.get("verification_method") == "instant" and not verified:
+    if wanted == "instant" and not verified:
         message = "Instant verification needs a Financial Connections account, which the sandbox does not have."
         raise refused(message, code="intent_verification_method_missing")
     setup_attempts.begin(world, intent, method, three_d_secure=None)
-    blocked = (method["us_bank_account"]["status_details"] or {}).get("blocked")
+    blocked = dig(method, "us_bank_account", "status_details", "blocked")
     if blocked:
         code = blocked["network_code"]
         failure = Failure("bank_account_unusable", bank_debits.UNUSABLE, network_decline_code=code)

@@ -142,9 +142,9 @@ def cancel(call: Call) -> Object:
     if intent["status"] not in _OPEN:
         raise intents.wrong_state(
             intent,
-            f"You cannot cancel this SetupIntent because it has a status of {intent['status']}. Only a SetupIntent with "
-            "one of the following statuses may be canceled: requires_payment_method, requires_confirmation, "
-            "requires_action.",
+            f"You cannot cancel this SetupIntent because it has a status of {intent['status']}. Only a "
+            "SetupIntent with one of the following statuses may be canceled: requires_payment_method, "
+            "requires_confirmation, requires_action.",
         )
     setup_confirm.abandon(world, intent)
     intent |= {

@@ -34,7 +34,7 @@ NOT_BILLING = Refused("billing, invoices and tax are not in it")
 NOT_CLIENT = Refused("payment methods come in by token or by payment_method")
 NOT_3DS = Refused("authentication happens on the sandbox's own page")
 
-_PLACE = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"), CLEARABLE)
+_PLACE: Schema = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"), CLEARABLE)
 ADDRESS = Hash(_PLACE, clearable=True)
 SHIPPING_FIELDS: Schema = {"address": Hash(_PLACE), "name": TEXT, "phone": CLEARABLE}
 CARRIED_FIELDS: Schema = {**SHIPPING_FIELDS, "carrier": CLEARABLE, "tracking_number": CLEARABLE}

@@ -5,7 +5,7 @@ Write-ahead logging without a sync per commit: safe against the death of the pro
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +40,14 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 _EMPTIED = ("due", "keys", "deliveries", "faults")
 
 
+def dig(body: Object | None, *path: str) -> Any:
+    """A nested member, or None where anything on the way is absent or null."""
+    here: Any = body
+    for name in path:
+        here = cast("Object", here).get(name) if isinstance(here, dict) else None
+    return here
+
+
 class Store:
     """One connection, used from one thread; every write happens inside ``transaction``."""
 
@@ -58,7 +66,7 @@ class Store:
         self.db.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All or nothing; an exception rolls back."""
         self.db.execute("BEGIN IMMEDIATE")
         try:

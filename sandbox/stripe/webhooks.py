@@ -26,7 +26,7 @@ QUIET: Object = {"drop": 0.0, "duplicate": 1, "reorder": False, "delay_seconds":
 
 
 def sign(payload: bytes, secret: str, at: int) -> str:
-    """The ``Stripe-Signature`` header: HMAC-SHA256 over time and raw body (docs.stripe.com/webhooks, "verify manually")."""
+    """The ``Stripe-Signature`` header: HMAC-SHA256 over time and raw body (docs.stripe.com/webhooks)."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + payload, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 

@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.stripe import ids
 from sandbox.stripe.clock import Clock
 from sandbox.stripe.errors import missing
+from sandbox.stripe.parameters import Kind, Schema
 from sandbox.stripe.storage import Object, Store
 
 API_VERSION = "2026-10-28.endive"
@@ -128,5 +129,5 @@ class Route:
     method: str
     path: str
     endpoint: Endpoint
-    params: dict[str, Any] = field(default_factory=dict[str, Any])
+    params: Schema = field(default_factory=dict[str, Kind])
     required: tuple[str, ...] = ()
