@@ -38,10 +38,8 @@ class Model:
         return sum(self.balances[code] for code in POSTED)
 
     def post(self, posting: Posting) -> str:
-        operation, name = (
-            posting.operation,
-            (0 if posting.operation.kind < REFERENCES else posting.operation.kind, posting.key),
-        )
+        operation = posting.operation
+        name = (0 if operation.kind < REFERENCES else operation.kind, posting.key)
         if name in self.keys:
             before = self.keys[name]
             same = (before.operation.kind, before.operation.legs, before.source) == (
@@ -86,6 +84,7 @@ class Book(RuleBasedStateMachine):
                     await ledger.open_account(session, account)
 
         self.runner.run(open_all())
+        self.post(0, chart.adjustment("opening_balance", 200), "adj_start")
 
     def post(self, which, operation, key, source=None, keep=True):
         account = self.names[which]
@@ -239,7 +238,7 @@ def test_any_sequence_of_verbs(book):
         run_state_machine_as_test(
             Book,
             settings=settings(
-                max_examples=30,
+                max_examples=50,
                 stateful_step_count=30,
                 deadline=None,
                 database=None,

@@ -199,6 +199,72 @@ async def test_a_lock_holds_others_off_until_the_transaction_ends(db, open_with)
     assert isinstance(await _charge(db, account, "a", 1), Posted)
 
 
+WHOLE_LIVES = {
+    "a hold captured in part": [(chart.hold(40), "hold_1"), (chart.hold_captured(40, 15), "hold_1")],
+    "a hold captured with more": [(chart.hold(40), "hold_1"), (chart.hold_captured(40, 900, settled=True), "hold_1")],
+    "a hold released": [(chart.hold(40), "hold_1"), (chart.hold_released(40), "hold_1")],
+    "a recharge settled with credit lent": [
+        (chart.recharge_expected(50), "rchg_1"),
+        (chart.provisional_granted(20), "rchg_1"),
+        (chart.recharge_settled(50, lent=20), "rchg_1"),
+    ],
+    "a recharge voided after its credit was spent": [
+        (chart.recharge_expected(50), "rchg_1"),
+        (chart.provisional_granted(50), "rchg_1"),
+        (chart.usage(140), None),
+        (chart.recharge_voided(50, lent=50), "rchg_1"),
+    ],
+    "a dispute won": [(chart.withdrawn(130), "dp_1"), (chart.reinstated(130), "dp_1")],
+    "a dispute lost": [
+        (chart.withdrawn(130), "dp_1"),
+        (chart.processor_fee(15), "dp_1"),
+        (chart.dispute_lost(130), "dp_1"),
+    ],
+    "a refund done and come back": [
+        (chart.refund_asked(30), "rfnd_1"),
+        (chart.refund_done(30), "rfnd_1"),
+        (chart.refund_reversed(30), "rfnd_1"),
+    ],
+    "a refund that failed": [(chart.refund_asked(30), "rfnd_1"), (chart.refund_failed(30), "rfnd_1")],
+    "a refund made elsewhere": [(chart.refund_mirrored(130), "rchg_1")],
+}
+
+
+@pytest.mark.parametrize("life", WHOLE_LIVES)
+async def test_every_verb_is_booked_as_the_chart_says(db, superuser, open_with, life):
+    account = await open_with(100)
+    posted = [chart.adjustment("opening_balance", 100)]
+    for number, (operation, source) in enumerate(WHOLE_LIVES[life]):
+        async with db.transaction() as session:
+            result = await ledger.post(
+                session, Posting(account_id=account, operation=operation, now=NOW, key=f"k{number}", source=source)
+            )
+        posted.append(operation)
+        sums = chart.balances(leg for each in posted for leg in each.legs)
+        after = result.balances
+        assert (after.spendable, after.pending, after.code_provisional) == (
+            sums[Code.SPENDABLE],
+            sums[Code.PENDING],
+            sums[Code.PROVISIONAL],
+        )
+        assert (after.code_held, after.at_risk, after.refund_due) == (
+            sums[Code.HELD],
+            sums[Code.AT_RISK],
+            sums[Code.REFUND_DUE],
+        )
+        last = await superuser.fetchrow(
+            "SELECT * FROM ledger_transfer WHERE account_id = $1 ORDER BY seq DESC LIMIT 1", account
+        )
+        assert last["posted_after"] == after.posted == sum(sums[code] for code in chart.POSTED)
+        assert last["spendable_after"] == after.available
+    entries = await superuser.fetch(
+        "SELECT code, sum(amount)::bigint FROM ledger_entry WHERE account_id = $1 GROUP BY code", account
+    )
+    assert dict.fromkeys(Code, 0) | {Code(code): amount for code, amount in entries} == sums
+    async with db.transaction() as session:
+        assert [found for found in await ledger.verify(session) if found.account_id == account] == []
+
+
 async def test_a_hold_is_ended_once_by_capture_or_by_release(db, open_with):
     account = await open_with(100)
     async with db.transaction() as session:
