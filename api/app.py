@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from api import (
     accounts,
@@ -11,6 +12,7 @@ from api import (
     audit,
     balance,
     cards,
+    docs,
     operations,
     operator_keys,
     pay,
@@ -33,7 +35,12 @@ ROUTERS = (
     pay.router,
     webhooks.router,
     operations.router,
+    docs.router,
 )
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
 
 
 def create_app(context: Context) -> FastAPI:
@@ -53,6 +60,7 @@ def create_app(context: Context) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
     )
     metrics = Metrics()
     app.state.context = context
