@@ -13,7 +13,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from rules.money import Money
 from workflows import attributes
-from workflows.notice import Notice, NoticeRef
+from workflows.bank_removal import BankRemoval
+from workflows.bank_review import BankReview
+from workflows.bank_verification import BankRequest, BankVerification
+from workflows.notice import Notice, NoticeRequest
 from workflows.payment_method import PaymentMethod, PaymentMethodRequest
 from workflows.recharge import Recharge, RechargeRequest
 
@@ -82,7 +85,7 @@ async def _payment_method(client: Client, workflow_id: str, arguments: Arguments
 
 
 async def _notice(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
-    notice = NoticeRef(**arguments)
+    notice = NoticeRequest(**arguments)
     of_account = f" to account `{notice.account_id}`" if notice.account_id else ""
     await _start_once(
         client,
@@ -96,4 +99,60 @@ async def _notice(client: Client, workflow_id: str, arguments: Arguments, task_q
     )
 
 
-_KINDS: dict[str, HandOver] = {"recharge": _recharge, "payment_method": _payment_method, "notice": _notice}
+async def _bank_verification(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    await _start_once(
+        client,
+        BankVerification.run,
+        _bank(arguments),
+        workflow_id=workflow_id,
+        task_queue=task_queue,
+        static_summary="Verify a bank account by micro-deposit",
+        **_about_bank(arguments, kind="bank_verification", state="verification_pending"),
+    )
+
+
+async def _bank_removal(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    await _start_once(
+        client,
+        BankRemoval.run,
+        _bank(arguments),
+        workflow_id=workflow_id,
+        task_queue=task_queue,
+        static_summary="Remove a bank account",
+        **_about_bank(arguments, kind="bank_removal", state="removing"),
+    )
+
+
+async def _bank_review(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    """Signal with start: news that comes while a review runs is looked at too (decision 6)."""
+    await client.start_workflow(
+        BankReview.run,
+        _bank(arguments),
+        id=workflow_id,
+        task_queue=task_queue,
+        start_signal="look",
+        static_summary="Read a bank account anew",
+        **_about_bank(arguments, kind="bank_review", state="reading"),
+    )
+
+
+def _bank(arguments: Arguments) -> BankRequest:
+    return BankRequest(account_id=arguments["account_id"], bank_account_id=arguments["bank_account_id"])
+
+
+def _about_bank(arguments: Arguments, *, kind: str, state: str) -> dict[str, Any]:
+    request = _bank(arguments)
+    return {
+        "static_details": f"Bank account `{request.bank_account_id}` of account `{request.account_id}`.",
+        "search_attributes": attributes.initial(account_id=request.account_id, kind=kind, state=state),
+    }
+
+
+_KINDS: dict[str, HandOver] = {
+    "recharge": _recharge,
+    "payment_method": _payment_method,
+    "bank_verification": _bank_verification,
+    "bank_removal": _bank_removal,
+    "bank_review": _bank_review,
+    "notice": _notice,
+}
