@@ -57,6 +57,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         operation: dict[str, Any] | None = document["paths"].get(path, {}).get(method.lower())
         if operation is not None:
             _complete(operation, route.need)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
     return document
 
 

@@ -18,13 +18,13 @@ class Health(BaseModel):
 
 
 @router.get("/healthz")
-async def alive() -> Health:
+async def check_health() -> Health:
     """Whether the process runs: always ``ok``. Restart it when this does not answer."""
     return Health(status="ok")
 
 
 @router.get("/readyz")
-async def ready(context: InContext) -> Health:
+async def check_readiness(context: InContext) -> Health:
     """Whether requests can be served: the database answers. Temporal may be away: what is committed starts later."""
     async with context.database.transaction() as session:
         await session.execute(text("SELECT 1"))
@@ -32,7 +32,7 @@ async def ready(context: InContext) -> Health:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request) -> Response:
+async def get_metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     figures: Metrics = request.app.state.metrics
     return Response(figures.exposition(), media_type=CONTENT_TYPE_LATEST)

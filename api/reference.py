@@ -120,20 +120,18 @@ def _rows(schema: Schema, schemas: dict[str, Schema], *, prefix: str = "", depth
 def _type(schema: Schema) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(choice) for choice in schema["anyOf"])
-    if "enum" in schema:
-        return " | ".join(json.dumps(value) for value in schema["enum"])
-    if "const" in schema:
-        return json.dumps(schema["const"])
+    if {"enum", "const"} & schema.keys():
+        return " | ".join(json.dumps(value) for value in schema.get("enum") or [schema["const"]])
     if "$ref" in schema or schema.get("type") == "object":
         return "object"
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
-    kind = schema.get("format", schema.get("type", "any"))
-    bounds = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
-    return ", ".join([str(kind), *bounds])
+    kind = str(schema.get("format", schema.get("type", "any")))
+    if "maxLength" in schema:
+        return f"{kind}, {schema.get('minLength', 0)}-{schema['maxLength']} characters"
+    return f"{kind}, {schema['minimum']}-{schema['maximum']}" if {"minimum", "maximum"} <= schema.keys() else kind
 
 
-_BOUNDS = {"minimum": "at least", "maximum": "at most", "minLength": "at least", "maxLength": "at most"}
 _SAMPLES = {"account_id": "MA01ABCDEFGHJKMNPQRS", "email": "ada@example.com", "timezone": "America/New_York"}
 
 

@@ -1,78 +1,14 @@
 """The API in this process, over a migrated database of the test's own."""
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from api.app import create_app
 from api.context import Context
-from settings import DEVELOPMENT_OPERATOR_KEY, Settings
-
-START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
-
-
-class Clock:
-    """The time that the API is told."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> datetime:
-        self.time += timedelta(milliseconds=1)  # as ever: no two moments are the same
-        return self.time
-
-    def advance(self, **by: float) -> None:
-        self.time += timedelta(**by)
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account and its credentials."""
-
-    id: str
-    token: str
-
-    @property
-    def auth(self) -> tuple[str, str]:
-        return self.id, self.token
-
-
-class Api:
-    """A client for each caller, and short ways to what most tests need."""
-
-    def __init__(self, app: FastAPI, context: Context, clock: Clock) -> None:
-        self.app = app
-        self.context = context
-        self.clock = clock
-        self.anyone = self.client()
-        self.operator = self.client(key=DEVELOPMENT_OPERATOR_KEY)
-        self._keys = 0
-
-    def client(self, *, key: str | None = None, account: Account | None = None) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=self.app),
-            base_url="http://prepay.test",
-            headers={} if key is None else {"Authorization": f"Bearer {key}"},
-            auth=None if account is None else account.auth,
-        )
-
-    async def open_account(self, **fields: Any) -> Account:
-        body = {"name": "Ada", "email": "ada@customer.example"} | fields
-        answer = await self.operator.post("/v1/accounts", json=body)
-        assert answer.status_code == 201, answer.text
-        return Account(answer.json()["id"], answer.json()["auth_token"])
-
-    async def adjust(self, account: Account, amount: str, **fields: Any) -> httpx2.Response:
-        self._keys += 1
-        body = {"amount": amount, "kind": "goodwill", "reason": "to begin with"} | fields
-        headers = {"Idempotency-Key": f"adjustment-{self._keys}"}
-        return await self.operator.post(f"/v1/accounts/{account.id}/adjustments", json=body, headers=headers)
+from settings import Settings
+from tests.api.client import Api, Clock, serving, settings_for
 
 
 @pytest.fixture
@@ -82,15 +18,24 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_settings(database) -> Callable[..., Settings]:
-    def make(**fields: Any) -> Settings:
-        return Settings(database_url=SecretStr(database.app_url), public_url="http://prepay.test", **fields)
-
-    return make
+    return lambda **fields: settings_for(database.app_url, **fields)
 
 
 @pytest.fixture
 async def api(make_settings, clock: Clock) -> AsyncGenerator[Api]:
-    context = Context(settings=make_settings(), now=clock.now)
-    app = create_app(context)
-    async with app.router.lifespan_context(app):
-        yield Api(app, context, clock)
+    async with serving(make_settings(), clock) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+async def shared_api(postgres, migrated) -> AsyncGenerator[Api]:
+    """One API with one database for tests that leave nothing behind which another could trip over."""
+    database = await postgres.create_database(template=migrated.name)
+    async with serving(settings_for(database.app_url), Clock()) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def make_app() -> Callable[[], FastAPI]:
+    """The application without a database, to look at its routes."""
+    return lambda: create_app(Context(settings=Settings()))

@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from tests.api.client import serving
+
 GOODWILL = {"amount": "5.00", "kind": "goodwill", "reason": "an outage"}
 
 
@@ -137,15 +139,8 @@ async def test_sixty_four_requests_at_once_with_one_key_are_one_adjustment(api):
 
 
 async def test_another_process_with_the_key_is_told_to_wait(api, make_settings):
-    from api.app import create_app
-    from api.context import Context
-    from tests.api.conftest import Api
-
     account = await api.open_account()
-    other = Context(settings=make_settings(), now=api.clock.now)
-    app = create_app(other)
-    async with app.router.lifespan_context(app):
-        elsewhere = Api(app, other, api.clock)
+    async with serving(make_settings(), api.clock) as elsewhere:
         async with api.context.locks.hold("idempotency", account.id, "adjustments", "k-1") as free:
             assert free
             waiting = await post(elsewhere, account)

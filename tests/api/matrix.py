@@ -1,0 +1,96 @@
+"""Who may call what: one row for each route, written by hand. A route without a row fails the suite.
+
+`scope` is the least scope of an operator's key; `owner` says whether the account itself may do it under its own id.
+A route that names an object in its path beside the account gives a `body` that passes validation, so that only the
+object can be the reason of a refusal; `OBJECTS` makes such objects.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from store import operators, recharges
+
+
+@dataclass(frozen=True)
+class Row:
+    scope: str
+    owner: bool
+    body: dict[str, Any] | None = None
+
+
+ACCOUNT = "/v1/accounts/{account_id}"
+ROWS = {
+    ("POST", "/v1/accounts"): Row("money", owner=False),
+    ("GET", "/v1/accounts"): Row("read", owner=False),
+    ("GET", ACCOUNT): Row("read", owner=True),
+    ("PATCH", ACCOUNT): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/rotate_token"): Row("money", owner=True),
+    ("GET", f"{ACCOUNT}/balance"): Row("read", owner=True),
+    ("POST", f"{ACCOUNT}/adjustments"): Row("money", owner=False),
+    ("POST", f"{ACCOUNT}/cards"): Row("money", owner=True),
+    ("GET", f"{ACCOUNT}/cards"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/cards/{{card_id}}"): Row("read", owner=True),
+    ("DELETE", f"{ACCOUNT}/cards/{{card_id}}"): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/cards/{{card_id}}/default"): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/recharges"): Row("money", owner=True),
+    ("GET", f"{ACCOUNT}/recharges"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/recharges/{{recharge_id}}"): Row("read", owner=True),
+    ("POST", f"{ACCOUNT}/recharges/{{recharge_id}}/cancel"): Row("money", owner=True),
+    ("POST", "/v1/operator_keys"): Row("admin", owner=False),
+    ("GET", "/v1/operator_keys"): Row("admin", owner=False),
+    ("DELETE", "/v1/operator_keys/{key_id}"): Row("admin", owner=False),
+    ("GET", "/v1/audit"): Row("admin", owner=False),
+}
+#: Routes that ask for no credentials: operations, documentation, and what carries a proof of its own (signature, link).
+PUBLIC = {
+    ("GET", "/"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/errors"),
+    ("GET", "/docs/errors/{code}"),
+    ("POST", "/webhooks/stripe"),
+    ("GET", "/pay/{token}"),
+    ("GET", "/pay/{token}/done"),
+}
+
+
+async def a_card(session, account_id, now):
+    card_id = "card_of_somebody"
+    await session.execute(
+        text(
+            "INSERT INTO card (account_id, id, token, status, created_at)"
+            " VALUES (:account_id, :id, 'pm_card_visa', 'active', :now)"
+        ),
+        {"account_id": account_id, "id": card_id, "now": now},
+    )
+    return card_id
+
+
+async def a_recharge(session, account_id, now):
+    new = recharges.NewRecharge(
+        account_id=account_id,
+        amount_cents=2500,
+        method_id="card_of_somebody",
+        method_kind="card",
+        kind="manual",
+        idempotency_key="k",
+        request_digest="d",
+        return_url=None,
+        metadata={},
+    )
+    row, _ = await recharges.create(session, new, now=now)
+    return row.id
+
+
+async def an_operator_key(session, account_id, now):
+    key, _ = await operators.create_operator_key(session, name="somebody", scope="read", pepper="p", now=now)
+    return key.id
+
+
+#: Path parameter → what makes such an object of an account.
+OBJECTS = {"card_id": a_card, "recharge_id": a_recharge, "key_id": an_operator_key}
