@@ -1,8 +1,8 @@
 """Mail over SMTP. One mail for each recipient, under a Message-ID that stays the same when it is sent again."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -12,6 +12,8 @@ import aiosmtplib
 
 from gateways.letters import Letter
 
+# One address and nothing else: no list, no header of its own.
+_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 Encryption = Literal["none", "starttls", "tls"]
 #: Answers of 5xx that speak of this server or our login, not of the recipient or the mail.
 _OUR_TROUBLE = frozenset({500, 501, 502, 503, 504, 530, 534, 535, 538})
@@ -55,7 +57,7 @@ class Mailer:
         self._sender = sender
         name, self.address = parseaddr(sender)
         self._host = self.address.rpartition("@")[2]
-        if not self._host or "@" not in self.address:
+        if not _ADDRESS.fullmatch(self.address):
             raise ValueError(f"{sender!r} is no mail address")
         self.name = name or self._host
 
@@ -68,10 +70,9 @@ class Mailer:
 
         Raises MailRefusedError when it can never be sent to ``to``, MailUnavailableError when another try may do.
         """
-        try:
-            mail = self._write(letter, to=to, notice_id=notice_id, at=at)
-        except (ValueError, MessageError) as error:
-            raise MailRefusedError(0, "the address cannot be written in a mail") from error
+        if not _ADDRESS.fullmatch(to):
+            raise MailRefusedError(0, "that is no mail address")
+        mail = self._write(letter, to=to, notice_id=notice_id, at=at)
         try:
             await aiosmtplib.send(
                 mail,

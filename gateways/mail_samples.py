@@ -49,13 +49,18 @@ _OF_KIND: dict[str, dict[str, Any]] = {
 ACCOUNT = Reader(account_id="MAEXAMPLE00000000001", account_name="Ada's Calls & Co", timezone="America/Los_Angeles")
 
 
+def facts_of(kind: str, **instead: Any) -> dict[str, Any]:
+    """Made-up facts of ``kind``; ``instead`` replaces some of them."""
+    return complete(kind, _FACTS | _OF_KIND.get(kind, {}) | instead)
+
+
 def preview(kind: str, *, reader: Reader = ACCOUNT, **facts: Any) -> Letter:
     """The letter of ``kind`` with made-up facts; ``facts`` replace some of them."""
     return compose(
         Story(
             notice_id="ntc_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
             kind=kind,
-            facts=complete(kind, _FACTS | _OF_KIND.get(kind, {}) | facts),
+            facts=facts_of(kind, **facts),
             pay_url=f"https://pay.example.com/pay/{'Zm9yIGV4YW1wbGU' * 3}" if kind == "action_needed" else "",
         ),
         reader=reader,
