@@ -69,6 +69,7 @@ _REASONS = {
 }
 NOT_SUPPORTED = "bank_account_not_supported"
 REFUSED = "payment_method_refused"
+MANDATE_INACTIVE = "mandate_inactive"
 _WORDS = {
     "attempts_exceeded": "No tries are left: the code or the amounts were wrong too often.",
     "timed_out": "The code or the amounts were not entered in time.",
@@ -90,6 +91,18 @@ def judge(*, setup_status: str, failure_code: str | None) -> Judgement:
         reason = _REASONS.get(failure_code or "", failure_code or REFUSED)
         return Judgement(Status.EXPIRED if reason == "timed_out" else Status.FAILED, reason)
     return Judgement(Status.PENDING)
+
+
+def block_reason(*, blocked_code: str | None, blocked_reason: str | None, mandate_status: str | None) -> str | None:
+    """Why a bank account cannot be debited, by its payment method and its mandate at the processor (requirement D8).
+
+    The return code where the processor names one, else its word; None when nothing stands in the way.
+    """
+    if blocked_code is not None and blocked_code != "unknown":
+        return blocked_code
+    if blocked_code is not None or blocked_reason is not None:
+        return blocked_reason or "bank_account_unusable"
+    return MANDATE_INACTIVE if mandate_status == "inactive" else None
 
 
 def words(reason: str) -> str:

@@ -81,9 +81,7 @@ async def ask_review(session: AsyncSession, bank: BankAccount, *, cause: str, no
     )
 
 
-async def _hand_off(
-    session: AsyncSession, bank: BankAccount, *, kind: str, workflow_id: str, now: datetime, **more: str
-) -> str:
+async def _hand_off(session: AsyncSession, bank: BankAccount, *, kind: str, workflow_id: str, now: datetime) -> str:
     return await outbox.add(
         session,
         kind=kind,
