@@ -16,6 +16,9 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
+from activities.bank_care import BankCare
+from activities.bank_entries import BankEntries
+from activities.bank_verifying import BankVerifying
 from activities.cards import Cards
 from activities.charging import Charging
 from activities.notifying import Notifying
@@ -27,14 +30,18 @@ from relay.running import CHANNELS, relaying
 from settings import Settings
 from store import deployment
 from store.database import Database, DatabaseUnavailableError, Listener
+from store.seals import Seal
 from telemetry import logs
-from workflows.cluster import Cluster, connect
+from workflows.bank_removal import BankRemoval
+from workflows.bank_review import BankReview
+from workflows.bank_verification import BankVerification
+from workflows.cluster import cluster_of, connect, leave
 from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
 
 log = structlog.get_logger()
-WORKFLOWS: Sequence[type] = (Notice, PaymentMethod, Recharge)
+WORKFLOWS: Sequence[type] = (BankRemoval, BankReview, BankVerification, Notice, PaymentMethod, Recharge)
 GRACE = timedelta(seconds=30)
 AGAIN_SECONDS = 2.0
 
@@ -62,6 +69,9 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
     charging = Charging(database=database, processor=processor, link_key=link_key, public_url=public_url)
     settling = Settling(database=database)
     cards = Cards(database=database, processor=processor)
+    verifying = BankVerifying(database=database, processor=processor)
+    entries = BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value()))
+    bank_care = BankCare(database=database, processor=processor)
     notifying = Notifying(
         database=database,
         mailer=mailer,
@@ -79,8 +89,14 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         cards.attach_card,
         cards.detach_card,
         cards.refresh_card,
+        verifying.begin_verification,
+        verifying.look_at_verification,
+        verifying.remind,
+        verifying.expire_verification,
+        entries.try_entry,
+        bank_care.review_bank,
+        bank_care.remove_bank,
         notifying.deliver,
-        notifying.close_notice,
     ]
 
 
@@ -90,19 +106,6 @@ def processor_of(settings: Settings) -> StripeProcessor:
         api_key=settings.processor_key,
         base=settings.processor_base,
         timeout_seconds=settings.stripe_timeout_seconds,
-    )
-
-
-def cluster_of(settings: Settings) -> Cluster:
-    """Where Temporal is."""
-    api_key = settings.temporal_api_key
-    return Cluster(
-        address=settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        api_key=api_key.get_secret_value() if api_key else None,
-        tls_cert=settings.temporal_tls_cert,
-        tls_key=settings.temporal_tls_key,
-        tls_ca=settings.temporal_tls_ca,
     )
 
 
@@ -201,3 +204,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

@@ -137,7 +137,7 @@ class Charging:
             found = await self._only_intent(row, customer)
             intent_id = found.id if found else None
         if intent_id is None:
-            return Outcome(state=State.CANCELED, attempt=0)
+            return Outcome(state=State.CANCELED if cancel else State.UNCONFIRMED, attempt=0)
         intent = await (
             self._processor.cancel_intent(intent_id) if cancel else self._processor.retrieve_intent(intent_id)
         )

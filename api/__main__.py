@@ -9,7 +9,7 @@ from api.app import create_app
 from api.context import Context
 from settings import Settings
 from telemetry import logs
-from workflows.cluster import cluster_of, connect
+from workflows.cluster import cluster_of, connect, leave
 
 STOP_SECONDS = 15
 """Longest wait for open requests at a stop: a payment is answered within ten."""
@@ -43,3 +43,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

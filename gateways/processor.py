@@ -4,6 +4,7 @@ A decline is a value. Two exceptions exist: ProcessorOutageError when nobody kno
 looked), and ProcessorRefusedError when the processor definitely did nothing because of what we asked.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
@@ -194,6 +195,10 @@ class Processor(Protocol):
 
     async def list_intents(self, *, customer: str) -> list[Intent]:
         """All PaymentIntents of the customer, oldest first."""
+        ...
+
+    def all_intents(self) -> AsyncIterator[Intent]:
+        """Every PaymentIntent of the processor account, newest first."""
         ...
 
     async def confirm_intent(

@@ -111,6 +111,12 @@ KINDS: dict[str, Kind] = {
     "currency_not_supported": Kind(
         422, "US dollars only", "All amounts are US dollars.", 'Leave `currency` out or send "usd".'
     ),
+    "signature_invalid": Kind(
+        400,
+        "The webhook's signature is not valid",
+        "The Stripe-Signature header is missing, forged, over five minutes off, or of another endpoint or mode.",
+        "Set `PREPAY_STRIPE_WEBHOOK_SECRET` to the secret of this endpoint, and check the clocks.",
+    ),
     # keys
     "idempotency_key_required": Kind(
         400,

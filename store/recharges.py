@@ -14,6 +14,7 @@ from rules.money import Money
 from rules.settlement import expected_on
 from store import outbox, timeline
 from store.ids import new_id
+from store.paging import Page, fetch
 
 OPEN = ("processing", "requires_action")
 ACTION_WINDOW = timedelta(hours=24)
@@ -107,6 +108,18 @@ async def locked(session: AsyncSession, *, account_id: str, recharge_id: str) ->
     if row is None:
         raise LookupError(f"no recharge {recharge_id} of {account_id}")
     return row
+
+
+async def page(
+    session: AsyncSession, page: Page, *, account_id: str, status: str | None = None, kind: str | None = None
+) -> tuple[list[Recharge], bool]:
+    """The account's recharges, newest first; of one status and kind where given."""
+    query = select(Recharge).where(col(Recharge.account_id) == account_id)
+    if status is not None:
+        query = query.where(col(Recharge.status) == status)
+    if kind is not None:
+        query = query.where(col(Recharge.kind) == kind)
+    return await fetch(session, query, model=Recharge, id_column=Recharge.id, page=page)
 
 
 async def by_key(session: AsyncSession, *, account_id: str, key: str) -> Recharge | None:

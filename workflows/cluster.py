@@ -1,8 +1,13 @@
 """The Temporal cluster: how a process reaches it, and what must be there before the first workflow."""
 
+import asyncio
+import logging
+import os
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn, Protocol
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
@@ -16,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 from workflows.attributes import ACCOUNT, AMOUNT, EXPECTED_ON, KIND, STATE
 
 RETENTION = timedelta(days=90)
+NAMESPACE_SECONDS = 60
 _TYPES = {
     ACCOUNT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     KIND.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -50,6 +56,42 @@ class Cluster:
                 client_private_key=_read(self.tls_key),
             )
         return self.api_key is not None
+
+
+class Secret(Protocol):
+    """A value that is not shown by accident."""
+
+    def get_secret_value(self) -> str:
+        """The value."""
+        ...
+
+
+class ClusterSettings(Protocol):
+    """The settings that say where Temporal is."""
+
+    temporal_address: str
+    temporal_namespace: str
+    temporal_tls_cert: str | None
+    temporal_tls_key: str | None
+    temporal_tls_ca: str | None
+
+    @property
+    def temporal_api_key(self) -> Secret | None:
+        """API key of Temporal Cloud."""
+        ...
+
+
+def cluster_of(settings: ClusterSettings) -> Cluster:
+    """Where Temporal is, as the settings say."""
+    api_key = settings.temporal_api_key
+    return Cluster(
+        address=settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        api_key=api_key.get_secret_value() if api_key else None,
+        tls_cert=settings.temporal_tls_cert,
+        tls_key=settings.temporal_tls_key,
+        tls_ca=settings.temporal_tls_ca,
+    )
 
 
 def _read(path: str | None) -> bytes | None:
@@ -110,6 +152,18 @@ async def missing_attributes(client: Client, namespace: str) -> list[str]:
 
 
 async def _known_attributes(client: Client, namespace: str) -> dict[str, IndexedValueType.ValueType]:
+    """A namespace just registered is not known everywhere in the cluster at once: its caches are waited for."""
+    async with asyncio.timeout(NAMESPACE_SECONDS):
+        while True:
+            try:
+                return await _list_attributes(client, namespace)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+            await asyncio.sleep(0.2)
+
+
+async def _list_attributes(client: Client, namespace: str) -> dict[str, IndexedValueType.ValueType]:
     found = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
     return dict(found.custom_attributes)
 
@@ -130,3 +184,14 @@ async def _register_namespace(client: Client, namespace: str) -> None:
     except RPCError as error:
         if error.status is not RPCStatusCode.ALREADY_EXISTS:
             raise
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once, with everything written: for programs that spoke to Temporal.
+
+    The SDK's threads may call into an interpreter that is being torn down, which aborts it (sdk-python#300).
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    os._exit(code)

@@ -57,7 +57,8 @@ class Recharge:
         """Gives the recharge's final status."""
         self._tell("Creating the payment at the processor.")
         async with self._one_at_a_time:
-            self._take(await self._charge(Charging.create_intent, "Create the PaymentIntent, unconfirmed"))
+            if not self._outcome.final:
+                self._take(await self._charge(Charging.create_intent, "Create the PaymentIntent, unconfirmed"))
             if self._outcome.state is State.UNCONFIRMED:
                 self._take(await self._confirm(off_session=True))
         while not self._outcome.final:
@@ -89,6 +90,14 @@ class Recharge:
         async with self._one_at_a_time:
             if self._outcome.state is State.REQUIRES_ACTION:
                 self._take(await self._confirm(off_session=False))
+        return self._outcome.state
+
+    @workflow.update
+    async def look_now(self) -> str:
+        """Look at the payment at once, for somebody who waits. Gives the state."""
+        async with self._one_at_a_time:
+            if not self._outcome.final:
+                self._take(await self._charge(Charging.look, "Look at the payment: the customer is back"))
         return self._outcome.state
 
     # What happens in between

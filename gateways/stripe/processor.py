@@ -1,5 +1,7 @@
 """The ``Processor`` protocol on Stripe's own SDK."""
 
+from collections.abc import AsyncGenerator
+
 import stripe
 from stripe.params import PaymentIntentConfirmParams
 
@@ -158,6 +160,11 @@ class StripeProcessor:
     async def list_intents(self, *, customer: str) -> list[Intent]:
         page = await definite(self._stripe.v1.payment_intents.list_async({"customer": customer, "limit": PAGE}))
         return [shapes.intent(one) async for one in page.auto_paging_iter()][::-1]
+
+    async def all_intents(self) -> AsyncGenerator[Intent]:
+        page = await definite(self._stripe.v1.payment_intents.list_async({"limit": PAGE}))
+        async for one in page.auto_paging_iter():
+            yield shapes.intent(one)
 
     async def confirm_intent(
         self, intent: str, *, payment_method: str, off_session: bool, return_url: str | None, key: str
