@@ -81,7 +81,9 @@ async def ask_review(session: AsyncSession, bank: BankAccount, *, cause: str, no
     )
 
 
-async def _hand_off(session: AsyncSession, bank: BankAccount, *, kind: str, workflow_id: str, now: datetime) -> str:
+async def _hand_off(
+    session: AsyncSession, bank: BankAccount, *, kind: str, workflow_id: str, now: datetime, **more: str
+) -> str:
     return await outbox.add(
         session,
         kind=kind,
