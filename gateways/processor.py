@@ -202,7 +202,7 @@ class Processor(Protocol):
         ...
 
     async def confirm_intent(
-        self, intent: str, *, payment_method: str, off_session: bool, return_url: str | None, key: str
+        self, intent: str, *, payment_method: str, off_session: bool, return_url: str, key: str
     ) -> Intent:
         """Confirm; a decline is the intent with its ``failure``."""
         ...

@@ -167,13 +167,12 @@ class StripeProcessor:
             yield shapes.intent(one)
 
     async def confirm_intent(
-        self, intent: str, *, payment_method: str, off_session: bool, return_url: str | None, key: str
+        self, intent: str, *, payment_method: str, off_session: bool, return_url: str, key: str
     ) -> Intent:
-        params: PaymentIntentConfirmParams = {"payment_method": payment_method}
+        # Stripe may ask for a return_url whenever a method of the intent could redirect, off session too.
+        params: PaymentIntentConfirmParams = {"payment_method": payment_method, "return_url": return_url}
         if off_session:
             params["off_session"] = True
-        elif return_url:
-            params["return_url"] = return_url
         try:
             confirmed = await definite(
                 self._stripe.v1.payment_intents.confirm_async(intent, params, {"idempotency_key": key})
