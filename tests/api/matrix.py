@@ -38,6 +38,7 @@ ROWS = {
     ("GET", f"{ACCOUNT}/recharges"): Row("read", owner=True),
     ("GET", f"{ACCOUNT}/recharges/{{recharge_id}}"): Row("read", owner=True),
     ("POST", f"{ACCOUNT}/recharges/{{recharge_id}}/cancel"): Row("money", owner=True),
+    ("GET", f"{ACCOUNT}/notices"): Row("read", owner=True),
     ("POST", "/v1/operator_keys"): Row("admin", owner=False),
     ("GET", "/v1/operator_keys"): Row("admin", owner=False),
     ("DELETE", "/v1/operator_keys/{key_id}"): Row("admin", owner=False),
