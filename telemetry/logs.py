@@ -23,6 +23,8 @@ ALLOWED = frozenset(
 )
 _ROOT = Path(__file__).parent.parent
 _DEEPEST = 30
+#: Libraries that tell of every request at INFO; what matters of it stands in the timeline and in Temporal.
+_TALKATIVE = ("httpx", "httpcore", "stripe")
 Line = MutableMapping[str, Any]
 
 
@@ -53,6 +55,8 @@ def configure(*, level: str, style: Literal["json", "console"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
 
 
 def place_of_error(_: Any, __: str, line: Line) -> Line:
