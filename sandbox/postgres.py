@@ -22,9 +22,9 @@ from typing import Any, cast
 import asyncpg
 import psutil
 
-from sandbox.part import Part, StackError
+from sandbox.part import Part
 from sandbox.ports import HOST
-from sandbox.quarters import Quarters, find_quarters
+from sandbox.quarters import ClusterError, Quarters, find_quarters
 
 OWNER = "prepay_owner"
 APP = "prepay_app"
@@ -50,10 +50,6 @@ _INITDB = (
 
 
 _connect = cast("Any", asyncpg).connect  # asyncpg names no types
-
-
-class ClusterError(StackError):
-    """The cluster cannot be made or used; the message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +94,12 @@ class Postgres:
         options = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
         return Part(
             name="postgres",
-            command=(*self._program("postgres"), "-D", str(self.quarters.data), *options),
+            command=(*self.quarters.command("postgres"), "-D", str(self.quarters.data), *options),
             healthy=self.answers,
             prepare=self.prepare,
             complete=self.provision,
             stop_signal=signal.SIGINT,  # fast: open transactions are rolled back, no client is waited for
         )
-
-    def _program(self, name: str) -> tuple[str, ...]:
-        return (*self.quarters.prefix, str(self.quarters.programs / name))
 
     @asynccontextmanager
     async def superuser(self, database: str = SUPERUSER) -> AsyncGenerator[Any]:
@@ -147,19 +140,23 @@ class Postgres:
             self.quarters.make_folder(self.socket_dir)
 
     async def _version(self) -> str:
-        output = await _run(*self._program("postgres"), "--version")
+        output = await self.quarters.run("postgres", "--version", cwd=self.quarters.programs)
         match = re.search(r"\(PostgreSQL\) (\d+)", output)
         return match[1] if match else output
+
+    @property
+    def _fresh(self) -> Path:
+        return self.quarters.data.with_name(f"{self.quarters.data.name}.new")
 
     async def _make(self) -> None:
         data = self.quarters.data
         if data.exists():  # not by us: ours becomes visible under its name when it is whole
             data.rename(data.with_name(f"{data.name}.broken-{time.time_ns()}"))
-        fresh = data.with_name(f"{data.name}.new")
+        fresh = self._fresh
         shutil.rmtree(fresh, ignore_errors=True)  # killed in the middle of the making
         self.quarters.make_folder(fresh)
         sync = () if self.durable else ("--no-sync",)
-        await _run(*self._program("initdb"), "-D", str(fresh), *_INITDB, *sync)
+        await self.quarters.run("initdb", "-D", str(fresh), *_INITDB, *sync, cwd=fresh)
         fresh.rename(data)
 
     async def stop_leftovers(self) -> None:
@@ -176,11 +173,12 @@ class Postgres:
         await asyncio.to_thread(psutil.wait_procs, alive, timeout=10)
 
     def _inhabitants(self) -> list[psutil.Process]:
-        """Processes that work in the data folder: the server's, whatever a pid file says."""
+        """Processes that work in the data folder or make it: the server's, whatever a pid file says."""
+        folders = {str(self.quarters.data), str(self._fresh)}
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.cwd() == str(self.quarters.data) and process.status() != psutil.STATUS_ZOMBIE:
+                if process.cwd() in folders and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
@@ -221,17 +219,3 @@ def rights(database: str) -> str:
 
 def _whole(data: Path) -> bool:
     return all((data / name).is_file() for name in ("PG_VERSION", "global/pg_control", "postgresql.conf"))
-
-
-async def _run(*command: str) -> str:
-    # Into a file, not a pipe: what a program starts in the background would keep a pipe open.
-    with tempfile.TemporaryFile() as output:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd="/"
-        )
-        code = await process.wait()
-        output.seek(0)
-        text = output.read().decode(errors="replace")
-    if code != 0:
-        raise ClusterError(f"{command[-1]} failed ({code}): {text.strip()}")
-    return text

