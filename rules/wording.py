@@ -64,5 +64,10 @@ _BRANDS = {
 }
 _BANK_TROUBLE = {
     "attempts_exceeded": "No tries are left.",
-    "microdeposit_failed": "The bank did not accept the small deposit.",
+    "mandate_inactive": "The authorization for debits is not in force any more.",
+    "payment_method_bank_account_blocked": "It cannot be used, because an earlier verification of it failed.",
+    "payment_method_microdeposit_failed": "The bank did not accept the small deposit.",
+    "payment_method_microdeposit_verification_attempts_exceeded": "No tries are left.",
+    "payment_method_microdeposit_verification_timeout": "The time for it is over.",
+    "tokenized_account_number_deactivated": "The bank has deactivated the number by which it was debited.",
 }

@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
@@ -142,7 +143,8 @@ def test_the_mandate_copy_of_a_text_of_the_platforms_own_says_its_version_and_am
     [
         ("R02", "The reason: the bank account is closed (R02)."),
         ("bank_account_frozen", "The bank account is frozen."),
-        ("mandate_inactive", "The reason given: mandate inactive."),
+        ("mandate_inactive", "The authorization for debits is not in force any more."),
+        ("moon_phase", "The reason given: moon phase."),
         (None, None),
     ],
 )
@@ -171,3 +173,9 @@ def test_a_missing_fact_is_an_error_and_no_gap():
     story = Story(notice_id="ntc_1", kind="recharge_settled", facts={"amount_cents": "many"})
     with pytest.raises((UndefinedError, TypeError)):
         compose(story, reader=ACCOUNT, company="Example", contact="x@example.com")
+
+
+def test_the_page_about_notices_lists_every_kind():
+    page = (Path(__file__).parents[2] / "docs" / "notices.md").read_text()
+    for kind, about in KINDS.items():
+        assert f"| `{kind}` | {about.when} |" in page
