@@ -12,7 +12,6 @@ from sandbox.stripe.world import HIDDEN, World, public
 AUTHENTICATED: Object = {
     "authentication_flow": "challenge",
     "electronic_commerce_indicator": "05",
-    "exemption_indicator": None,
     "result": "authenticated",
     "result_reason": None,
     "transaction_id": None,
