@@ -14,6 +14,7 @@ from rules.problems import Problem
 from store.ids import new_id
 
 log = structlog.get_logger("api")
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -67,11 +68,12 @@ class Envelope:
 
     def _tell(self, request: Request, *, status: int, seconds: float) -> None:
         route = getattr(request.scope.get("route"), "path", "(no route)")
-        self.metrics.request(method=request.method, route=route, status=status, seconds=seconds)
+        method = request.method if request.method in METHODS else "OTHER"
+        self.metrics.request(method=method, route=route, status=status, seconds=seconds)
         caller = getattr(request.state, "caller", None)
         log.info(
             "request",
-            method=request.method,
+            method=method,
             route=route,
             status=status,
             code=getattr(request.state, "code", None),
