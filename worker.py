@@ -21,6 +21,7 @@ from activities.bank_entries import BankEntries
 from activities.bank_verifying import BankVerifying
 from activities.cards import Cards
 from activities.charging import Charging
+from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
 from activities.settling import Settling
 from gateways.mail import Mailer, MailServer
@@ -43,6 +44,8 @@ from workflows.recharge import Recharge
 log = structlog.get_logger()
 WORKFLOWS: Sequence[type] = (BankRemoval, BankReview, BankVerification, Notice, PaymentMethod, Recharge)
 GRACE = timedelta(seconds=30)
+# How long a workflow's next step waits for the worker that has it cached, should that one have died.
+STICKY = timedelta(seconds=5)
 AGAIN_SECONDS = 2.0
 
 
@@ -121,7 +124,9 @@ async def working(
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
         activities=activities(settings, database=database, processor=processor),
+        interceptors=[Heartbeats()],
         graceful_shutdown_timeout=GRACE,
+        sticky_queue_schedule_to_start_timeout=STICKY,
     )
     try:
         async with (

@@ -9,13 +9,24 @@ from temporalio.common import RetryPolicy
 UNTIL_ANSWERED = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=60)
 )
+# A worker that dies is noticed by its missing heartbeats (activities/heartbeats.py), and its step runs elsewhere.
+HEARTBEAT = timedelta(seconds=6)
 
 
 def processor_call(summary: str) -> dict[str, Any]:
     """A step that speaks to the processor: up to 45 seconds a try, repeated until it is answered."""
-    return {"start_to_close_timeout": timedelta(seconds=45), "retry_policy": UNTIL_ANSWERED, "summary": summary}
+    return _step(timedelta(seconds=45), summary)
 
 
 def book_entry(summary: str) -> dict[str, Any]:
     """A step inside our own database: up to 20 seconds a try, repeated until it is done."""
-    return {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": UNTIL_ANSWERED, "summary": summary}
+    return _step(timedelta(seconds=20), summary)
+
+
+def _step(longest: timedelta, summary: str) -> dict[str, Any]:
+    return {
+        "start_to_close_timeout": longest,
+        "heartbeat_timeout": HEARTBEAT,
+        "retry_policy": UNTIL_ANSWERED,
+        "summary": summary,
+    }

@@ -1,0 +1,34 @@
+"""Heartbeats for every activity that has a heartbeat timeout: a killed worker is noticed in seconds, not at the end."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+
+class Heartbeats(Interceptor):
+    """Beats three times in each heartbeat timeout while the activity runs."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
+        """The activity with a heart."""
+        return _Beating(next)
+
+
+class _Beating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        timeout = activity.info().heartbeat_timeout
+        if not timeout:
+            return await self.next.execute_activity(input)
+        beating = asyncio.create_task(_beat(timeout / 3))
+        try:
+            return await self.next.execute_activity(input)
+        finally:
+            beating.cancel()
+
+
+async def _beat(every: timedelta) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(every.total_seconds())
