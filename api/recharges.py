@@ -25,7 +25,7 @@ router = make_router("Recharges")
 _PATH = "/v1/accounts/{account_id}/recharges"
 
 
-@router.post(_PATH, status_code=201)
+@router.post(_PATH, status_code=201, response_model=RechargeView)
 async def create_recharge(
     body: NewRecharge,
     account: OwnAccount,
