@@ -247,3 +247,22 @@ async def test_a_notice_that_cannot_be_written_fails_at_once(mailroom, post_offi
         assert await mailroom.deliver(settled) == "failed"
     assert await mailroom.now() - before < timedelta(hours=1)
     assert await mailroom.stored(settled) == ("failed", None, {OWNER: "failed"})
+
+
+async def test_a_fault_that_lasts_does_not_end_the_notice(mailroom, post_office, settled):
+    await post_office.open()
+    before = await mailroom.now()
+
+    class Broken(Mailer):
+        tries = 0
+
+        async def send(self, *args, **kwargs):
+            self.tries += 1
+            if self.tries <= 20:  # more than there are in the ten minutes of one step
+                raise RuntimeError("broken")
+            await super().send(*args, **kwargs)
+
+    async with mailroom.staffed(post_office.mailer(Broken)):
+        assert await mailroom.deliver(settled) == "sent"
+    assert await mailroom.now() - before > timedelta(minutes=10)
+    assert len(post_office.mails) == 1
