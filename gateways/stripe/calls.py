@@ -10,14 +10,14 @@ from gateways.processor import Failure, ProcessorOutageError, ProcessorRefusedEr
 T = TypeVar("T")
 
 
-def client(*, api_key: str, base: str, timeout_seconds: float) -> stripe.StripeClient:
+def client(*, api_key: str, base: str, transport: stripe.HTTPXClient) -> stripe.StripeClient:
     """A client without retries of its own: Temporal retries, and looks before it does."""
     stripe.enable_telemetry = False
     return stripe.StripeClient(
         api_key,
         base_addresses={"api": base},
         max_network_retries=0,
-        http_client=stripe.HTTPXClient(timeout=timeout_seconds),
+        http_client=transport,
     )
 
 

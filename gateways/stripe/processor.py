@@ -28,7 +28,12 @@ class StripeProcessor:
     """Stripe, or the sandbox, spoken to over HTTP by the official SDK."""
 
     def __init__(self, *, api_key: str, base: str, timeout_seconds: float) -> None:
-        self._stripe = client(api_key=api_key, base=base, timeout_seconds=timeout_seconds)
+        self._transport = stripe.HTTPXClient(timeout=timeout_seconds)
+        self._stripe = client(api_key=api_key, base=base, transport=self._transport)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._transport.close_async()
 
     async def account(self) -> ProcessorAccount:
         found = await definite(self._stripe.v1.accounts.retrieve_current_async())
