@@ -50,7 +50,8 @@ def method(found: stripe.PaymentMethod) -> Method:
     kind: MethodKind = cast("MethodKind", found.type) if found.type in {"card", "us_bank_account"} else "other"
     card = found.card if kind == "card" else None
     bank = found.us_bank_account if kind == "us_bank_account" else None
-    blocked = bank.status_details.blocked if bank and bank.status_details else None
+    # Stripe leaves the member out where nothing is blocked.
+    blocked = getattr(bank.status_details, "blocked", None) if bank else None
     return Method(
         id=found.id,
         kind=kind,
@@ -63,8 +64,8 @@ def method(found: stripe.PaymentMethod) -> Method:
         bank_name=bank.bank_name if bank else None,
         routing_last4=bank.routing_number[-4:] if bank and bank.routing_number else None,
         holder_name=found.billing_details.name if bank else None,
-        blocked_code=(blocked.network_code or "unknown") if blocked else None,
-        blocked_reason=blocked.reason if blocked else None,
+        blocked_code=(getattr(blocked, "network_code", None) or "unknown") if blocked else None,
+        blocked_reason=getattr(blocked, "reason", None) if blocked else None,
     )
 
 
