@@ -3,8 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandbox.health import http_ok
-from sandbox.part import Part, PartFailedError, Process, ending
+from sandbox.part import Part, PartFailedError, Process, StackError, ending
 from sandbox.ports import Ports
 from sandbox.postgres import Postgres
 from sandbox.supervisor.claim import Claim
@@ -39,6 +39,7 @@ class Stack:
         ports: Ports,
         day_seconds: float = 10.0,
         codec_endpoint: str | None = None,
+        durable: bool = True,
         console: Console | None = None,
     ) -> None:
         """Describe it; nothing is started.
@@ -48,11 +49,12 @@ class Stack:
             ports: One for each thing that listens, those of the caller's parts too.
             day_seconds: Wall time of one business day in the sandbox; 0: its clock stands still.
             codec_endpoint: Where the Temporal UI has payloads decoded.
+            durable: Whether PostgreSQL waits for the disk; tests do without.
             console: Where progress and restarts are told; None: nowhere.
         """
         self.data_dir = data_dir.resolve()
         self.ports = ports
-        self.postgres = Postgres(data_dir=self.data_dir / "postgres", port=ports.postgres)
+        self.postgres = Postgres(data_dir=self.data_dir / "postgres", port=ports.postgres, durable=durable)
         self.temporal = Temporal(
             data_dir=self.data_dir / "temporal",
             port=ports.temporal,
@@ -86,8 +88,10 @@ class Stack:
             AlreadyRunningError: A stack runs in the data folder.
             PortTakenError: Another program holds a port.
             PartFailedError: A part did not start; the others are stopped.
+            StackError: The folder is another user's.
         """
-        self._claim = Claim(self.data_dir, asdict(self.ports))
+        with _own_files():
+            self._claim = Claim(self.data_dir, asdict(self.ports))
         try:
             await stop_orphans(str(self.data_dir))
             await self.postgres.stop_leftovers()
@@ -154,7 +158,8 @@ class Stack:
     async def _start(self, part: Part) -> None:
         began = time.monotonic()
         process = Process(part, log_dir=self.log_dir, mark=str(self.data_dir))
-        await process.start()
+        with _own_files():
+            await process.start()
         self._processes.append(process)
         self._watches.append(asyncio.create_task(self._keep_up(process), name=f"keep {part.name} up"))
         self._tick(part.name, began)
@@ -208,6 +213,15 @@ class Stack:
 
 
 _OTHERS = frozenset({"postgres", "temporal", "stripe", "mail"})
+
+
+@contextmanager
+def _own_files() -> Generator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        advice = "run as that user, or remove the folder of the stack's data"
+        raise StackError(f"{error.filename} belongs to another user: {advice}") from error
 
 
 async def _at_once() -> bool:

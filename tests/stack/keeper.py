@@ -13,7 +13,8 @@ from sandbox.supervisor import Stack, until_signal
 
 async def main() -> None:
     console = Console(force_terminal=False)
-    async with Stack(data_dir=Path(sys.argv[1]), ports=Ports(**json.loads(sys.argv[2])), console=console) as stack:
+    ports = Ports(**json.loads(sys.argv[2]))
+    async with Stack(data_dir=Path(sys.argv[1]), ports=ports, durable=False, console=console) as stack:
         console.print("up")
         await stack.run_forever()
 

@@ -51,16 +51,16 @@ async def stack():
     with tempfile.TemporaryDirectory(prefix="prepay-") as folder:
         output = Output()
         console = Console(file=output, force_terminal=False, width=200)
-        async with Stack(data_dir=Path(folder), ports=Ports.free(), console=console) as stack:
+        async with Stack(data_dir=Path(folder), ports=Ports.free(), durable=False, console=console) as stack:
             stack.output = output
             yield stack
 
 
 @asynccontextmanager
-async def keeper(folder, ports, *, prefix=(), env=None):
+async def keeper(folder, ports, *, prefix=()):
     """Run a stack in a process of its own until it has told that it is up; killed at the end if it still runs."""
     command = (*prefix, sys.executable, str(KEEPER), str(folder), json.dumps(asdict(ports)))
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=env)
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     try:
         lines = []
         while (line := await process.stdout.readline()) and line != b"up\n":
@@ -186,7 +186,7 @@ async def test_after_a_kill_of_the_supervisor_the_next_start_works_with_the_same
         process.kill()
         await process.wait()
         assert running(tmp_path) is None
-        async with Stack(data_dir=tmp_path, ports=ports):
+        async with Stack(data_dir=tmp_path, ports=ports, durable=False):
             assert await marks(ports) == (1, 1)
 
 
@@ -216,27 +216,42 @@ async def test_what_a_kill_in_the_making_left_is_remade(tmp_path):
     (tmp_path / "stack.pid").write_text('{"pid": 1, "ports": {}}')
     assert running(tmp_path) is None
     ports = Ports.free()
-    async with Stack(data_dir=tmp_path, ports=ports):
+    async with Stack(data_dir=tmp_path, ports=ports, durable=False):
         await leave_marks(ports)
         assert await marks(ports) == (1, 1)
     assert not (tmp_path / "postgres.new").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-async def test_it_works_as_an_ordinary_user():
+@pytest.fixture
+def ordinary_user():
+    """What to put before a command so that an ordinary user runs it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
     # The one capability lets it read a checkout under a locked folder; all it writes must be its own.
     prefix = next((prefix for prefix in quarters._prefixes((NOBODY, NOBODY)) if can_run(prefix)), None)
     if prefix is None:
         pytest.skip("another user cannot read this checkout")
+    return prefix
+
+
+async def test_it_works_as_an_ordinary_user(ordinary_user):
     ports = Ports.free()
     with tempfile.TemporaryDirectory(prefix="prepay-") as folder:
         os.chown(folder, NOBODY, NOBODY)
-        async with keeper(folder, ports, prefix=prefix, env={**os.environ, "HOME": folder}) as process:
+        async with keeper(folder, ports, prefix=ordinary_user) as process:
             await leave_marks(ports)
             children = psutil.Process(process.pid).children(recursive=True)
             assert {child.uids().effective for child in children if alive(child)} == {NOBODY}
             process.terminate()
             assert await process.wait() == 0
+
+
+async def test_data_of_another_user_is_refused_with_advice(ordinary_user, tmp_path):
+    command = (*ordinary_user, sys.executable, str(KEEPER), str(tmp_path), json.dumps(asdict(Ports.free())))
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    assert f"{tmp_path}/stack.pid belongs to another user: run as that user, or remove the folder" in told.decode()
 
 
 def can_run(prefix):
