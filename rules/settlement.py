@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from rules.business_days import (
-    EASTERN,
     add_business_days,
     eastern,
     eastern_date,
@@ -27,10 +26,10 @@ class Expected:
 
 def submission_date(confirmed_at: datetime) -> date:
     """S of rule E9: the Eastern date of the confirm, or the next business day when it is closed or past 21:00."""
-    local = confirmed_at.astimezone(EASTERN)
-    if is_business_day(local.date()) and local.time() < CUT_OFF:
-        return local.date()
-    return next_business_day(local.date())
+    day = eastern_date(confirmed_at)
+    if is_business_day(day) and confirmed_at < eastern(day, CUT_OFF):
+        return day
+    return next_business_day(day)
 
 
 def expected_on(confirmed_at: datetime) -> Expected:
