@@ -5,7 +5,7 @@ from typing import Any
 
 from rules.business_days import add_business_days, eastern
 from rules.settlement import expected_on, submission_date
-from sandbox.stripe import attempts, charges, disputes, failures, faults, mandates, microdeposits
+from sandbox.stripe import attempts, charges, disputes, failures, faults, mandates, microdeposits, refunds
 from sandbox.stripe.due import when_due
 from sandbox.stripe.errors import StripeError, refused
 from sandbox.stripe.failures import Failure
@@ -86,6 +86,7 @@ def settle(world: World, intent: Object) -> None:
     intent |= {"status": "succeeded", "amount_received": charge["amount"]}
     world.save(intent)
     world.emit("payment_intent.succeeded", intent)
+    refunds.resume(world, charge)
     if bank_account_of(method[HIDDEN]["number"]).disputes:
         disputes.open_dispute(world, charge, reason="debit_not_authorized", status="lost")
 
@@ -97,6 +98,7 @@ def come_back(world: World, intent: Object, failure: Failure) -> None:
     world.unschedule(intent["id"])
     charge |= {"captured": False, "amount_captured": 0}
     attempts.failed(world, intent, charge, method, failure)
+    refunds.resume(world, charge)
     block(world, method, failure)
 
 
@@ -150,6 +152,7 @@ def stop(world: World, intent: Object) -> None:
     charge = world.get("charge", intent["latest_charge"])
     charge |= {"captured": False, "amount_captured": 0}
     charges.fail(world, charge, Failure("payment_method_customer_decline", "The payment was canceled."))
+    refunds.resume(world, charge)
 
 
 def _verified(world: World, intent: Object, method: Object) -> None:

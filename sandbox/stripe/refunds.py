@@ -73,17 +73,19 @@ def fail(world: World, refund: Object, reason: str) -> None:
     """The refund came back: the money returns to the account's balance."""
     charge = world.get("charge", refund["charge"])
     world.unschedule(refund["id"])
-    card = charge["payment_method_details"]["type"] == "card"
-    booked = balance_transactions.record(
-        world,
-        kind="refund_failure" if card else "payment_failure_refund",
-        category="refund_failure",
-        amount=refund["amount"],
-        fee=0,
-        source=refund["id"],
-        description=f"REFUND FAILURE FOR {charge['id']}",
-    )
-    refund |= {"status": "failed", "failure_reason": reason, "failure_balance_transaction": booked["id"]}
+    if refund["balance_transaction"] is not None:
+        card = charge["payment_method_details"]["type"] == "card"
+        booked = balance_transactions.record(
+            world,
+            kind="refund_failure" if card else "payment_failure_refund",
+            category="refund_failure",
+            amount=refund["amount"],
+            fee=0,
+            source=refund["id"],
+            description=f"REFUND FAILURE FOR {charge['id']}",
+        )
+        refund["failure_balance_transaction"] = booked["id"]
+    refund |= {"status": "failed", "failure_reason": reason}
     refund.pop("pending_reason", None)
     world.save(refund)
     charge["amount_refunded"] -= refund["amount"]
@@ -113,10 +115,12 @@ def fail_when_due(world: World, identifier: str) -> None:
 
 
 def resume(world: World, charge: Object) -> None:
-    """A charge succeeded: refunds that waited for it go on."""
-    for refund in world.store.find("refund", charge=charge["id"], status="pending"):
-        if refund.get("pending_reason") == "charge_pending":
+    """A charge was decided: refunds that waited for it go on, or fail with it."""
+    for refund in world.store.find("refund", charge=charge["id"], status="pending", pending_reason="charge_pending"):
+        if charge["status"] == "succeeded":
             _go_on(world, charge, refund)
+        else:
+            fail(world, refund, "declined")
 
 
 def _charge(call: Call) -> Object:

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 import stripe
 from sandbox_client import DESCRIBED, KEY, Sandbox
+from webhook_receiver import Receiver, receiving
 
 from sandbox.stripe.server import Server
 
@@ -33,3 +34,13 @@ async def sdk(sandbox: Sandbox) -> AsyncGenerator[stripe.StripeClient]:
     transport = stripe.HTTPXClient()
     yield stripe.StripeClient(KEY, base_addresses={"api": sandbox.url}, http_client=transport)
     await transport.close_async()
+
+
+@pytest.fixture
+async def receiver(sandbox: Sandbox) -> AsyncGenerator[Receiver]:
+    """An endpoint that the sandbox sends every event to."""
+    async with receiving() as opened:
+        made = await sandbox.post("/v1/webhook_endpoints", {"url": opened.url, "enabled_events": ["*"]})
+        opened.secret = made["secret"]
+        yield opened
+        await sandbox.delete(f"/v1/webhook_endpoints/{made['id']}")
