@@ -90,9 +90,9 @@ class Gate:
         server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="critical", lifespan="off"))
         serving = asyncio.create_task(server.serve())
         async with httpx2.AsyncClient(trust_env=False, timeout=60) as self.http:
-            while not server.started:
+            while not server.started:  # noqa: ASYNC110 - uvicorn has a flag, not an event
                 await asyncio.sleep(0.01)
             yield f"http://{HOST}:{port}"
             self.release()
-            server.should_exit = True
+            server.should_exit = server.force_exit = True
             await serving

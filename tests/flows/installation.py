@@ -118,9 +118,7 @@ class Installation:
         self, account: str, method: str, amount: str = "50.00", *, key: str | None = None, **more: Any
     ) -> httpx2.Response:
         body = {"amount": amount, "payment_method": method, **more}
-        return await self.call(
-            "POST", f"/v1/accounts/{account}/recharges", body, Idempotency_Key=key or uuid4().hex
-        )
+        return await self.call("POST", f"/v1/accounts/{account}/recharges", body, Idempotency_Key=key or uuid4().hex)
 
     async def recharge(self, account: str, method: str, amount: str = "50.00", **more: Any) -> Any:
         answer = await self.ask(account, method, amount, **more)
@@ -147,9 +145,7 @@ class Installation:
     # The processor
 
     async def stripe(self, path: str) -> Any:
-        answer = await self.http.get(
-            f"{self.sandbox_url}/v1{path}", headers={"Authorization": f"Bearer {SECRET_KEY}"}
-        )
+        answer = await self.http.get(f"{self.sandbox_url}/v1{path}", headers={"Authorization": f"Bearer {SECRET_KEY}"})
         assert answer.is_success, answer.text
         return answer.json()
 
