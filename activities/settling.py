@@ -15,7 +15,7 @@ from store.database import AsyncSession, Database
 
 @dataclass(frozen=True)
 class Ending:
-    """How the recharge ends: the processor's last word, and a reason of ours where the processor has none."""
+    """How the recharge ends: the processor's last word, and the decline's code where no attempt was made."""
 
     recharge: RechargeRef
     outcome: Outcome
@@ -70,12 +70,10 @@ class Settling:
 async def _failure(session: AsyncSession, row: Recharge, ending: Ending) -> JSON | None:
     if ending.status != "failed":
         return None
-    if ending.reason is not None:
-        return asdict(explain(code=ending.reason))
     newest = await attempts.newest(session, row)
     if newest is not None and newest.failure is not None:
         return newest.failure
-    return asdict(explain(code=ending.outcome.failure_code))
+    return asdict(explain(code=ending.reason or ending.outcome.failure_code))
 
 
 _NOTICES = {"succeeded": "recharge_settled", "failed": "recharge_failed", "canceled": "recharge_canceled"}

@@ -66,7 +66,7 @@ class Story:
         self._say("The customer puts a card on file: the processor's token, never a number")
         card = await self._own("POST", "/cards", {"payment_method": "pm_card_visa"})
         self._expect(card["status"] == "active", "the card is active", card)
-        self._note(f"{card['brand']} •••• {card['last4']}, default: {card['default']}")
+        self._note(f"{card['brand']} •••• {card['last4']}, now the default")
         return card
 
     async def _recharge_by_card(self, card: JSON) -> None:

@@ -116,6 +116,8 @@ _TOLD = {
 def _words(outcome: Outcome, row: Recharge, failure: Decline | None) -> str | None:
     if outcome.state is State.PROCESSING and row.method_kind == "bank":
         return f"Sent to the bank; the answer is expected on {row.expected_on}: {row.expected_why}"
+    if outcome.state is State.REQUIRES_ACTION and row.action_url is not None:
+        return "The customer is on the bank's page"
     if outcome.state in {State.DECLINED, State.REQUIRES_ACTION} and failure is not None:
         return failure.message
     return "The bank wants the customer to confirm this payment" if outcome.state is State.REQUIRES_ACTION else None
