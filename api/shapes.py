@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -128,14 +129,33 @@ def _moment(value: object) -> object:
 #: A moment, in a request or an answer.
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
-_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
-#: One line of text for people: no control characters, not blank.
-Line = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_LINE)]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise PydanticCustomError("line", "must be one line, without control characters")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return text
+
+
+#: One line of text for people.
+Line = Annotated[
+    str, StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line), AfterValidator(_not_blank)
+]
 #: The same, or nothing.
-LineOrEmpty = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+LineOrEmpty = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
 #: An identifier of the integrator's own.
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_LINE)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"\S")]
+Reference = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_one_line), AfterValidator(_not_blank)
+]
+#: Why something is done, for the audit log.
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 METADATA_KEYS = 50

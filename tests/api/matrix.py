@@ -34,6 +34,11 @@ ROWS = {
     ("GET", f"{ACCOUNT}/cards/{{card_id}}"): Row("read", owner=True),
     ("DELETE", f"{ACCOUNT}/cards/{{card_id}}"): Row("money", owner=True),
     ("POST", f"{ACCOUNT}/cards/{{card_id}}/default"): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/bank_accounts"): Row("money", owner=True),
+    ("GET", f"{ACCOUNT}/bank_accounts"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/bank_accounts/{{bank_id}}"): Row("read", owner=True),
+    ("DELETE", f"{ACCOUNT}/bank_accounts/{{bank_id}}"): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/bank_accounts/{{bank_id}}/verify"): Row("money", owner=True, body={"code": "SM11AA"}),
     ("POST", f"{ACCOUNT}/recharges"): Row("money", owner=True),
     ("GET", f"{ACCOUNT}/recharges"): Row("read", owner=True),
     ("GET", f"{ACCOUNT}/recharges/{{recharge_id}}"): Row("read", owner=True),
@@ -72,6 +77,18 @@ async def a_card(session, account_id, now):
     return card_id
 
 
+async def a_bank_account(session, account_id, now):
+    bank_id = "bank_of_somebody"
+    await session.execute(
+        text(
+            "INSERT INTO bank_account (account_id, id, token, status, attempts_allowed, created_at)"
+            " VALUES (:account_id, :id, 'pm_usBankAccount_success', 'verification_pending', 5, :now)"
+        ),
+        {"account_id": account_id, "id": bank_id, "now": now},
+    )
+    return bank_id
+
+
 async def a_recharge(session, account_id, now):
     new = recharges.NewRecharge(
         account_id=account_id,
@@ -94,4 +111,4 @@ async def an_operator_key(session, account_id, now):
 
 
 #: Path parameter → what makes such an object of an account.
-OBJECTS = {"card_id": a_card, "recharge_id": a_recharge, "key_id": an_operator_key}
+OBJECTS = {"card_id": a_card, "bank_id": a_bank_account, "recharge_id": a_recharge, "key_id": an_operator_key}
