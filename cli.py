@@ -41,10 +41,19 @@ out = Console()
 _ME = (sys.executable, "-m", "cli")
 
 
-def _application() -> Any:
-    from sandbox.local import Application  # noqa: PLC0415 - the sandbox is not installed in production
+def _local() -> Any:
+    try:
+        from sandbox import local  # noqa: PLC0415 - the sandbox is not installed in production
+    except ModuleNotFoundError as missing:
+        Console(stderr=True).print(
+            f"The local stack is not installed here (no module {missing.name}): run it from a clone, with `make dev`."
+        )
+        raise typer.Exit(2) from None
+    return local
 
-    return Application(
+
+def _application(local: Any) -> Any:
+    return local.Application(
         migrate=(*_ME, "migrate"),
         api=(*_ME, "api"),
         worker=(*_ME, "worker"),
@@ -57,20 +66,18 @@ def _application() -> Any:
 @app.command()
 def dev(data_dir: DataDir = HOME) -> None:
     """Run the whole stack in the foreground until Ctrl-C."""
-    from sandbox import local  # noqa: PLC0415 - the sandbox is not installed in production
-
+    local = _local()
     pace = float(os.environ.get("PREPAY_SANDBOX_DAY_SECONDS") or 10)
     ports = local.ports(os.environ)
-    raise typer.Exit(asyncio.run(local.dev(_application(), data_dir=data_dir, ports=ports, day_seconds=pace)))
+    raise typer.Exit(asyncio.run(local.dev(_application(local), data_dir=data_dir, ports=ports, day_seconds=pace)))
 
 
 @app.command()
 def demo(data_dir: DataDir = HOME) -> None:
     """Run the whole stack, tell the story of one customer, prove the books, stop."""
-    from sandbox import local  # noqa: PLC0415 - the sandbox is not installed in production
-
+    local = _local()
     ports = local.ports(os.environ)
-    raise typer.Exit(asyncio.run(local.demo(_application(), data_dir=data_dir, ports=ports)))
+    raise typer.Exit(asyncio.run(local.demo(_application(local), data_dir=data_dir, ports=ports)))
 
 
 @app.command()
@@ -198,7 +205,7 @@ def _run(work_: Any) -> Any:
 def main() -> None:
     """Entry point of ``prepay``."""
     try:
-        app()
+        app(prog_name="prepay")
     except SystemExit as done:
         leave(done.code if isinstance(done.code, int) else bool(done.code))
 

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="address the API listens on")
     api_port: int = Field(default=8000, ge=0, le=65535, description="port the API listens on")
+    metrics_host: str = Field(default="127.0.0.1", description="address the worker's metrics listen on")
     metrics_port: int = Field(default=9464, ge=0, le=65535, description="port of the worker's metrics")
     smtp_host: str = Field(default="127.0.0.1", description="mail relay")
     smtp_port: int = Field(default=1025, ge=1, le=65535, description="its port")

@@ -156,7 +156,7 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     processor = processor_of(settings)
     metrics = PrometheusConfig(
-        bind_address=f"127.0.0.1:{settings.metrics_port}",
+        bind_address=f"{settings.metrics_host}:{settings.metrics_port}",
         durations_as_seconds=True,
         counters_total_suffix=True,
         unit_suffix=True,
