@@ -45,11 +45,30 @@ def _local() -> Any:
     try:
         from sandbox import local  # noqa: PLC0415 - the sandbox is not installed in production
     except ModuleNotFoundError as missing:
-        Console(stderr=True).print(
+        raise _refusal(
             f"The local stack is not installed here (no module {missing.name}): run it from a clone, with `make dev`."
-        )
-        raise typer.Exit(2) from None
+        ) from None
     return local
+
+
+def _ports(local: Any) -> Any:
+    try:
+        return local.ports(os.environ)
+    except local.StackError as error:
+        raise _refusal(str(error)) from None
+
+
+def _pace() -> float:
+    given = os.environ.get("PREPAY_SANDBOX_DAY_SECONDS") or "10"
+    try:
+        return float(given)
+    except ValueError:
+        raise _refusal(f"PREPAY_SANDBOX_DAY_SECONDS must be a number of seconds, not {given!r}.") from None
+
+
+def _refusal(why: str) -> typer.Exit:
+    Console(stderr=True).print(f"[red]{why}[/]", highlight=False)
+    return typer.Exit(2)
 
 
 def _application(local: Any) -> Any:
@@ -67,8 +86,7 @@ def _application(local: Any) -> Any:
 def dev(data_dir: DataDir = HOME) -> None:
     """Run the whole stack in the foreground until Ctrl-C."""
     local = _local()
-    pace = float(os.environ.get("PREPAY_SANDBOX_DAY_SECONDS") or 10)
-    ports = local.ports(os.environ)
+    ports, pace = _ports(local), _pace()
     raise typer.Exit(asyncio.run(local.dev(_application(local), data_dir=data_dir, ports=ports, day_seconds=pace)))
 
 
@@ -76,7 +94,7 @@ def dev(data_dir: DataDir = HOME) -> None:
 def demo(data_dir: DataDir = HOME) -> None:
     """Run the whole stack, tell the story of one customer, prove the books, stop."""
     local = _local()
-    ports = local.ports(os.environ)
+    ports = _ports(local)
     raise typer.Exit(asyncio.run(local.demo(_application(local), data_dir=data_dir, ports=ports)))
 
 
