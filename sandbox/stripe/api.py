@@ -22,7 +22,7 @@ from sandbox.stripe.webhooks import Webhooks
 from sandbox.stripe.world import API_VERSION, Call, Route, World, public
 
 LARGEST_BODY = 1024 * 1024
-_KEY = re.compile(r"(sk|rk)_test_\w{3,250}")
+_KEY = re.compile(r"(sk|rk)_test_\w{1,250}")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z_]+)?")
 _NETWORK_FAULTS = ("rate_limit", "lock_timeout", "drop_before", "slow")
 _log = logging.getLogger(__name__)

@@ -67,15 +67,11 @@ class Server:
         """Listen; returns when requests are answered."""
         self._webhooks = Webhooks(self._store)
         self._api = Api(self._world, self._keys, self._webhooks)
-        control = Control(self._world, self._keys, self._webhooks, self._wake)
-        pages = Pages(self._world, self._wake)
-        api = Route("/{path:path}", self._answer, methods=METHODS)
-        app = Starlette(routes=[*control.routes(), *pages.routes(), api])
         self._socket = _listen(*self._address)
         host, port = self._socket.getsockname()[:2]
         self.url = f"http://{host}:{port}"
         config = uvicorn.Config(
-            app,
+            self._application(),
             http=CuttableProtocol,
             ws="none",
             lifespan="off",
@@ -111,6 +107,12 @@ class Server:
     ) -> None:
         del kind, error, trace
         await self.stop()
+
+    def _application(self) -> Starlette:
+        control = Control(self._world, self._keys, self._webhooks, self._wake)
+        pages = Pages(self._world, self._wake)
+        api = Route("/{path:path}", self._answer, methods=METHODS)
+        return Starlette(routes=[*control.routes(), *pages.routes(), api])
 
     async def _answer(self, request: Request) -> Response:
         reply = await self._api.answer(request)
