@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
@@ -224,6 +225,11 @@ def main() -> None:
     """Entry point of ``prepay``."""
     try:
         app(prog_name="prepay")
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            name = "".join(f"PREPAY_{part}: ".upper() for part in one["loc"])
+            Console(stderr=True).print(f"[red]{name}{one['msg'].removeprefix('Value error, ')}[/]", highlight=False)
+        leave(2)
     except SystemExit as done:
         leave(done.code if isinstance(done.code, int) else bool(done.code))
 

@@ -13,7 +13,12 @@ DEVELOPMENT_SEAL_KEY = "ZGV2ZWxvcG1lbnQtc2VhbGluZy1rZXktMzItYnl0ZSE="
 class Settings(BaseSettings):
     """What an operator can set. ``prepay doctor`` lists every one with its source."""
 
-    model_config = SettingsConfigDict(env_prefix="PREPAY_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PREPAY_",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # an error's input would be every setting, secrets among them
+    )
 
     environment: Literal["development", "production"] = Field(
         default="development", description="production refuses the development key, pepper and sealing key"
