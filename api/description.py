@@ -16,7 +16,7 @@ SECURITY_SCHEMES = {
     OPERATOR: {
         "type": "http",
         "scheme": "bearer",
-        "description": "An operator's key, `op_…`, of scope read, usage, money or admin; each includes those before it.",
+        "description": "An operator's key, `op_…`. Of its scopes read, usage, money, admin each includes those before.",
     },
     ACCOUNT: {
         "type": "http",
@@ -53,13 +53,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    paths: dict[str, dict[str, dict[str, Any]]] = document["paths"]
     for (method, path), route in routes(app).items():
-        operation: dict[str, Any] | None = document["paths"].get(path, {}).get(method.lower())
+        operation = paths.get(path, {}).get(method.lower())
         if operation is not None:
             _complete(operation, route.need)
-    for operations in document["paths"].values():
+    for operations in paths.values():
         for operation in operations.values():
-            operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
+            name = str(operation["operationId"])
+            operation["summary"] = name.replace("_", " ").capitalize()
     return document
 
 

@@ -1,6 +1,8 @@
 """Documentation: served by the API itself, complete, and in step with the files under docs/."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,35 @@ def test_answers_carry_livemode(make_app):
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
 def test_files_are_in_step(path):
     assert path.read_text() == documents()[path], "run `python -m api.writing`"
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+
+
+def examples():
+    """Method, path and body of each curl command in the guide."""
+    blocks = re.findall(r"```sh\n(.*?)```", GUIDE, flags=re.DOTALL)
+    for command in re.split(r"^(?=curl )", "\n".join(blocks).replace("\\\n", " "), flags=re.MULTILINE):
+        if found := re.match(r'curl (?:-X (\w+) )?(?:-g )?"?\$API(/v1[^\s"?]*)', command):
+            body = re.search(r"--json '(.*?)'", command, flags=re.DOTALL)
+            path = re.sub(r"(?<=accounts/)\$AUTH_ID", "{account_id}", found[2])
+            yield found[1] or ("POST" if body else "GET"), path, body and body[1]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), list(examples()))
+def test_the_guide_shows_requests_that_are_taken(make_app, method, path, body):
+    served = routes(make_app())
+    (route,) = [
+        route
+        for (served_method, template), route in served.items()
+        if served_method == method and re.sub(r"{(?!account_id)\w+}", "*", template) == re.sub(r"\$[A-Z_]+", "*", path)
+    ]
+    if body is not None:
+        assert route.body_field is not None
+        sample = json.loads(body.replace("card_…", "card_1").replace("bank_…", "bank_1"))
+        _, errors = route.body_field.validate(sample, {}, loc=("body",))
+        assert not errors
+
+
+def test_the_guide_has_examples():
+    assert len(list(examples())) > 12
