@@ -3,10 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from api.context import InContext
 from api.metrics import Metrics
+from rules.problems import Problem
+from store import deployment
 
 router = APIRouter(tags=["Operations"])
 
@@ -25,9 +26,13 @@ async def check_health() -> Health:
 
 @router.get("/readyz")
 async def check_readiness(context: InContext) -> Health:
-    """Whether requests can be served: the database answers. Temporal may be away: what is committed starts later."""
+    """Whether requests can be served: the database answers and is migrated.
+
+    Temporal may be away: what is committed starts later.
+    """
     async with context.database.transaction() as session:
-        await session.execute(text("SELECT 1"))
+        if await deployment.schema_revision(session) is None:
+            raise Problem("unavailable", "The database is not migrated: run `prepay migrate`.", retry_after_seconds=5)
     return Health(status="ok")
 
 

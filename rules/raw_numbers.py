@@ -1,13 +1,18 @@
 """Bank and card numbers never reach us: a request that carries one is refused, and not logged (C1, decision 8)."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import cast
 
 FORBIDDEN_NAMES = frozenset({"number", "account_number", "routing_number", "cvc"})
 # Free text that an integrator fills by its own rules; a Luhn hit there is chance, not a card.
 UNTESTED_NAMES = frozenset({"reference", "external_id", "sender_id", "sender_ids", "description"})
-_RUN_OF_DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])", re.ASCII)
+SHORTEST, LONGEST = 13, 19
+_RUN_OF_DIGITS = re.compile(r"[0-9]+(?:[ -][0-9]+)*", re.ASCII)
+_SEPARATOR = re.compile("[ -]")
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def passes_luhn(digits: str) -> bool:
@@ -20,8 +25,37 @@ def passes_luhn(digits: str) -> bool:
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether 13-19 digits in ``text`` (spaces and hyphens between them allowed) pass Luhn."""
-    return any(passes_luhn(re.sub("[ -]", "", run.group())) for run in _RUN_OF_DIGITS.finditer(text))
+    """Whether 13-19 digits in ``text`` pass Luhn: one group, or neighbours with a space or hyphen between them.
+
+    Every window of neighbours is looked at, so that "apartment 5 4242 4242 4242 4242" does not hide one.
+    """
+    runs = _RUN_OF_DIGITS.finditer(unicodedata.normalize("NFKC", text))
+    return any(_window_passes(run.group()) for run in runs)
+
+
+def _window_passes(run: str) -> bool:
+    """Whether a window of neighbouring groups passes: the Luhn sum of each comes from two running sums."""
+    groups = _SEPARATOR.split(run)
+    digits = [int(digit) for digit in "".join(groups)]
+    if len(digits) < SHORTEST:
+        return False
+    bounds = list(accumulate((len(group) for group in groups), initial=0))
+    # Every second digit is doubled, the last one never: which of the two sums counts is told by where a window ends.
+    sums = [
+        list(accumulate((_DOUBLED[d] if at % 2 == parity else d for at, d in enumerate(digits)), initial=0))
+        for parity in (0, 1)
+    ]
+    first = 0
+    for end in bounds:
+        total = sums[end % 2]
+        while bounds[first] < end - LONGEST:
+            first += 1
+        at = first
+        while bounds[at] <= end - SHORTEST:
+            if (total[end] - total[bounds[at]]) % 10 == 0:
+                return True
+            at += 1
+    return False
 
 
 def find(body: object, *, test_values: bool) -> str | None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,6 +11,12 @@ from models.operator import Deployment
 
 class OtherDeploymentError(RuntimeError):
     """The database belongs to another processor account or mode than the key's: the start is refused."""
+
+
+async def schema_revision(session: AsyncSession) -> str | None:
+    """The newest migration of this database; None when it was never migrated."""
+    migrated = await session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+    return await session.scalar(text("SELECT max(version_num) FROM alembic_version")) if migrated else None
 
 
 async def read(session: AsyncSession) -> Deployment | None:

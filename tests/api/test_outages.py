@@ -10,7 +10,7 @@ from api.app import create_app
 from api.context import Context
 from rules.problems import Problem
 from sandbox.ports import free_ports
-from tests.api.client import Api, settings_for
+from tests.api.client import Api, serving, settings_for
 
 
 async def test_without_a_database_every_route_is_503_and_the_process_lives(clock):
@@ -31,6 +31,14 @@ async def test_without_a_database_every_route_is_503_and_the_process_lives(clock
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             assert int(answer.headers["Retry-After"]) > 0
             assert str(port) not in answer.text
+
+
+async def test_a_database_without_tables_is_not_ready(postgres, clock):
+    empty = await postgres.create_database()
+    async with serving(settings_for(empty.app_url), clock) as api:
+        answer = await api.anyone.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert "prepay migrate" in answer.json()["detail"]
 
 
 async def test_connections_cut_by_the_server_are_made_anew(api, database):

@@ -107,3 +107,26 @@ json_values = st.recursive(
 def test_a_clean_body_passes(body: object) -> None:
     assert find(body, test_values=True) is None
     assert find({"wrapped": [body, {"cvc": body}]}, test_values=True) == "wrapped[1].cvc"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"apartment 5 {VISA}",
+        f"{VISA} 12 27 123",
+        f"1 {VISA}",
+        f"2026-11-24 {VISA}",
+        f"x{VISA}x",
+        " ".join(VISA),
+        "\uff14\uff12\uff14\uff12" * 4,
+        "4242\u00a04242\u00a04242\u00a04242",
+    ],
+)
+def test_neighbours_and_other_digits_hide_no_number(text: str) -> None:
+    assert holds_card_number(text)
+
+
+@pytest.mark.parametrize("text", ["1" * 1_000_000, "1 " * 500_000, "1-" * 500_000, "1" * 12 + " 1" * 400_000])
+def test_a_megabyte_of_digits_is_looked_through(text: str) -> None:
+    """Each place is looked at a bounded number of times: a square of them would outlast the suite."""
+    assert not holds_card_number(text)
