@@ -1,8 +1,12 @@
 """The ``prepay`` command for operators and for developers; each group of commands lives in ``commands/``."""
 
+import sys
+
 import typer
+from pydantic import ValidationError
 
 from commands import books, doctor, records, sandbox, setup, stack
+from commands.running import wrong_settings
 from workflows.cluster import leave
 
 app = typer.Typer(
@@ -44,7 +48,10 @@ app.add_typer(sandbox.app, name="sandbox")
 def main() -> None:
     """Entry point of ``prepay``."""
     try:
-        app()
+        app(prog_name="prepay")
+    except ValidationError as error:  # of the settings: api and worker read them themselves
+        sys.stderr.write(wrong_settings(error) + "\n")
+        leave(2)
     except SystemExit as done:
         leave(done.code if isinstance(done.code, int) else bool(done.code))
 

@@ -38,8 +38,15 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"PREPAY_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
-        refuse("\n".join(lines))
+        refuse(wrong_settings(error))
+
+
+def wrong_settings(error: ValidationError) -> str:
+    """What is wrong with which setting, a line for each, never with a value."""
+    return "\n".join(
+        "".join(f"PREPAY_{part}: ".upper() for part in one["loc"]) + one["msg"].removeprefix("Value error, ")
+        for one in error.errors(include_url=False, include_input=False)
+    )
 
 
 def refuse(why: str) -> NoReturn:
