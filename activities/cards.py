@@ -7,6 +7,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.customers import ensure_customer
+from activities.keys import keyed
 from gateways.processor import Failure, Method, Processor, ProcessorRefusedError
 from rules.declines import explain
 from store import cards
@@ -38,6 +39,13 @@ class Cards:
             return card.status if card else "removed"
         customer = await ensure_customer(self._database, self._processor, ref.account_id)
         answer = await self._attach(card.token, customer=customer, key=card.id)
+        status = await self._keep(ref, answer)
+        if status == "removed" and isinstance(answer, Method):
+            # Taken off while it was being attached: it must not stay there.
+            await self._processor.detach_method(answer.id)
+        return status
+
+    async def _keep(self, ref: CardRef, answer: Method | Failure) -> str:
         async with self._database.transaction() as session:
             card = await cards.locked(session, account_id=ref.account_id, card_id=ref.card_id)
             if card is None or card.status != "attaching":
@@ -57,7 +65,9 @@ class Cards:
             method = await self._processor.retrieve_method(token)
             if method.kind != "card":
                 return Failure(code="payment_method_not_a_card")
-            return await self._processor.attach_method(token, customer=customer, key=key)
+            if method.customer == customer:
+                return method
+            return await keyed(key, lambda key: self._processor.attach_method(token, customer=customer, key=key))
         except ProcessorRefusedError as error:
             return Failure(code=error.code)
 
@@ -83,16 +93,24 @@ class Cards:
             card = await cards.find(session, account_id=ref.account_id, card_id=ref.card_id)
         if card is None or card.status != "active" or card.payment_method is None:
             return card.status if card else "removed"
-        method = await self._processor.retrieve_method(card.payment_method)
+        method = await self._retrieve(card.payment_method)
         async with self._database.transaction() as session:
             card = await cards.locked(session, account_id=ref.account_id, card_id=ref.card_id)
             if card is None or card.status != "active":
                 return card.status if card else "removed"
-            if method.customer is None:
+            if method is None or method.customer is None:
                 await cards.removed(session, card, now=ref.now)
             else:
                 await cards.attached(session, card, _shown(method))
             return card.status
+
+    async def _retrieve(self, payment_method: str) -> Method | None:
+        try:
+            return await self._processor.retrieve_method(payment_method)
+        except ProcessorRefusedError as error:
+            if error.code == "resource_missing":
+                return None
+            raise
 
 
 def _shown(method: Method) -> dict[str, Any]:

@@ -4,19 +4,19 @@ Every step looks at the processor before it acts, because a step may run again a
 forgets idempotency keys after a day; what guards here is the intent's id in our row and the charge of each attempt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.keys import keyed
 from gateways.processor import Intent, Processor, ProcessorRefusedError
 from models.recharge import Recharge
 from rules.declines import Decline, explain
 from rules.outcomes import Outcome, State, state_of
 from rules.pay_links import digest, pay_token
-from store import attempts, customers, methods, notices, recharges
-from store.database import Database
+from store import attempts, customers, methods, notices, recharges, timeline
+from store.database import AsyncSession, Database
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,23 @@ class Charging:
         intent = await self._only_intent(row, customer)
         if intent is None:
             try:
-                intent = await self._processor.create_intent(
-                    customer=customer,
-                    amount_cents=row.amount_cents,
-                    metadata={"account": row.account_id, "recharge": row.id},
-                    key=row.id,
-                )
+                intent = await keyed(row.id, lambda key: self._create(row, customer, key))
             except ProcessorRefusedError as error:
                 return Outcome(state=State.DECLINED, attempt=0, failure_code=error.code)
+        await self._save(ref, intent)
+        return Outcome(state=State.UNCONFIRMED, attempt=0)
+
+    async def _create(self, row: Recharge, customer: str, key: str) -> Intent:
+        metadata = {"account": row.account_id, "recharge": row.id}
+        return await self._processor.create_intent(
+            customer=customer, amount_cents=row.amount_cents, metadata=metadata, key=key
+        )
+
+    async def _save(self, ref: RechargeRef, intent: Intent) -> None:
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            await recharges.save_intent(session, row, intent.id, now=ref.now)
-        return Outcome(state=State.UNCONFIRMED, attempt=0)
+            if row.payment_intent is None:
+                await recharges.save_intent(session, row, intent.id, now=ref.now)
 
     async def _only_intent(self, row: Recharge, customer: str) -> Intent | None:
         """The oldest intent with the recharge's id, as a run that died may have left it; strays are canceled."""
@@ -84,7 +89,9 @@ class Charging:
     @activity.defn
     async def confirm(self, request: Confirm) -> Outcome:
         """Confirm the intent for the numbered attempt, unless that has happened already."""
-        ref = request.recharge
+        # A try that waited for the processor counts from its own time: the cut-off may have passed since (E9).
+        tried_at = max(request.recharge.now, activity.info().current_attempt_scheduled_time)
+        ref = replace(request.recharge, now=tried_at)
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
             method = await methods.find(session, account_id=row.account_id, method_id=row.method_id)
@@ -99,23 +106,31 @@ class Charging:
         if row.payment_intent is None:
             return Outcome(state=State.DECLINED, attempt=request.attempt, failure_code="payment_not_created")
         intent = await self._processor.retrieve_intent(row.payment_intent)
-        self._check(row, intent)
+        failure = None
         ran = intent.latest_charge != begun.previous_charge or intent.status not in _WAITS_FOR_CONFIRM
-        if not ran and not isinstance(method, methods.ChargeableMethod):
-            reason = method.reason if method else "method_removed"
-            return await self._record(ref, intent, attempt=request.attempt, failure=explain(code=reason))
-        if not ran and isinstance(method, methods.ChargeableMethod):
-            try:
-                intent = await self._processor.confirm_intent(
-                    intent.id,
-                    payment_method=method.payment_method,
-                    off_session=request.off_session,
-                    return_url=self._return_url(row),
-                    key=f"{row.id}/{request.attempt}",
-                )
-            except ProcessorRefusedError as error:
-                return await self._record(ref, intent, attempt=request.attempt, failure=explain(code=error.code))
-        return await self._record(ref, intent, attempt=request.attempt)
+        if not ran and not _altered(row, intent):
+            if isinstance(method, methods.ChargeableMethod):
+                intent, failure = await self._confirm(row, intent, method.payment_method, request)
+            else:
+                failure = explain(code=method.reason if method else "method_removed")
+        return await self._record(ref, intent, attempt=request.attempt, failure=failure)
+
+    async def _confirm(
+        self, row: Recharge, intent: Intent, payment_method: str, request: Confirm
+    ) -> tuple[Intent, Decline | None]:
+        async def call(key: str) -> Intent:
+            return await self._processor.confirm_intent(
+                intent.id,
+                payment_method=payment_method,
+                off_session=request.off_session,
+                return_url=self._return_url(row),
+                key=key,
+            )
+
+        try:
+            return await keyed(f"{row.id}/{request.attempt}", call), None
+        except ProcessorRefusedError as error:
+            return intent, explain(code=error.code)
 
     @activity.defn
     async def look(self, ref: RechargeRef) -> Outcome:
@@ -133,37 +148,30 @@ class Charging:
             customer = await customers.find(session, ref.account_id)
             newest = await attempts.newest(session, row)
         intent_id = row.payment_intent
-        if intent_id is None and customer is not None:
-            found = await self._only_intent(row, customer)
-            intent_id = found.id if found else None
+        if intent_id is None and customer is not None and (found := await self._only_intent(row, customer)) is not None:
+            await self._save(ref, found)
+            intent_id = found.id
         if intent_id is None:
             return Outcome(state=State.CANCELED if cancel else State.UNCONFIRMED, attempt=0)
         intent = await (
             self._processor.cancel_intent(intent_id) if cancel else self._processor.retrieve_intent(intent_id)
         )
-        self._check(row, intent)
         return await self._record(ref, intent, attempt=newest.number if newest else 0)
 
     async def _record(
         self, ref: RechargeRef, intent: Intent, *, attempt: int, failure: Decline | None = None
     ) -> Outcome:
         """Keep what the intent says of the newest attempt, and give it as a value for the workflow."""
-        if failure is None and intent.failure is not None:
-            failure = explain(
-                code=intent.failure.code,
-                decline_code=intent.failure.decline_code,
-                network_decline_code=intent.failure.network_decline_code,
-                advice_code=intent.failure.advice_code,
-            )
-        state = state_of(
-            status=intent.status, failure_code=failure.code if failure else None, attempted=failure is not None
-        )
+        failure = failure or _decline(intent)
+        state = state_of(status=intent.status, failure_code=failure.code if failure else None, attempted=attempt > 0)
         outcome = Outcome(
             state=state, attempt=attempt, charge=intent.latest_charge, failure_code=failure.code if failure else None
         )
         token = pay_token(self._link_key, account_id=ref.account_id, recharge_id=ref.recharge_id)
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
+            if _altered(row, intent):
+                return await self._tell_altered(session, row, outcome, ref)
             outcome = await attempts.record(
                 session, row, outcome, action_url=intent.action_url, action_digest=digest(token),
                 failure=failure, now=ref.now,
@@ -175,17 +183,38 @@ class Charging:
                 )  # fmt: skip
         return outcome
 
+    @staticmethod
+    async def _tell_altered(session: AsyncSession, row: Recharge, outcome: Outcome, ref: RechargeRef) -> Outcome:
+        """The intent is for other money than the recharge: nothing is booked by it, and people must look, daily."""
+        await timeline.tell(
+            session, account_id=row.account_id, recharge_id=row.id, key="altered", what="payment_altered",
+            detail="The payment was changed at the processor: it is not for this amount any more", now=ref.now,
+        )  # fmt: skip
+        await notices.add(
+            session, account_id=row.account_id, kind="recharge_altered", cause=f"{row.id}/{ref.now.date()}",
+            facts={"recharge": row.id}, now=ref.now,
+        )  # fmt: skip
+        return replace(outcome, state=State.ALTERED, failure_code="payment_altered")
+
     def _return_url(self, row: Recharge) -> str:
         token = pay_token(self._link_key, account_id=row.account_id, recharge_id=row.id)
         return f"{self._public_url}/pay/{token}/done"
 
-    @staticmethod
-    def _check(row: Recharge, intent: Intent) -> None:
-        """Refuse to work on an intent that is not this recharge's: that is a bug or worse, and people must look."""
-        if (intent.amount_cents, intent.currency) != (row.amount_cents, row.currency):
-            raise ApplicationError(
-                f"{intent.id} is not for the amount of {row.id}", type="IntentMismatch", non_retryable=True
-            )
-
 
 _WAITS_FOR_CONFIRM = frozenset({"requires_payment_method", "requires_confirmation"})
+
+
+def _altered(row: Recharge, intent: Intent) -> bool:
+    """Whether the intent could take other money than the recharge is for; a canceled one takes none."""
+    return intent.status != "canceled" and (intent.amount_cents, intent.currency) != (row.amount_cents, row.currency)
+
+
+def _decline(intent: Intent) -> Decline | None:
+    if intent.failure is None:
+        return None
+    return explain(
+        code=intent.failure.code,
+        decline_code=intent.failure.decline_code,
+        network_decline_code=intent.failure.network_decline_code,
+        advice_code=intent.failure.advice_code,
+    )

@@ -1,5 +1,6 @@
 """The processor's customer behind an account: made once, however often it is asked for."""
 
+from activities.keys import keyed
 from gateways.processor import Processor
 from store import customers
 from store.database import Database
@@ -13,6 +14,8 @@ async def ensure_customer(database: Database, processor: Processor, account_id: 
         return known
     customer = await processor.find_customer(account_id=account_id)
     if customer is None:
-        customer = await processor.create_customer(account_id=account_id, key=f"customer/{account_id}")
+        customer = await keyed(
+            f"customer/{account_id}", lambda key: processor.create_customer(account_id=account_id, key=key)
+        )
     async with database.transaction() as session:
         return await customers.save(session, account_id, customer)

@@ -15,7 +15,7 @@ from store.database import AsyncSession, Database
 
 @dataclass(frozen=True)
 class Ending:
-    """How the recharge ends: the processor's last word, and the decline's code where no attempt was made."""
+    """How the recharge ends: the processor's last word, and the code of what ended it where no attempt says why."""
 
     recharge: RechargeRef
     outcome: Outcome
@@ -69,7 +69,7 @@ class Settling:
 
 async def _failure(session: AsyncSession, row: Recharge, ending: Ending) -> JSON | None:
     if ending.status != "failed":
-        return None
+        return asdict(explain(code=ending.reason)) if ending.reason and ending.status == "canceled" else None
     newest = await attempts.newest(session, row)
     if newest is not None and newest.failure is not None:
         return newest.failure

@@ -22,15 +22,27 @@ MethodKind = Literal["card", "us_bank_account", "other"]
 
 
 class ProcessorOutageError(ConnectionError):
-    """The call may or may not have had its effect: time-out, lost connection, 429, 5xx, 409."""
+    """The call may or may not have had its effect: time-out, lost connection, 429, 5xx, 409.
+
+    ``key_spent``: the processor keeps an answer under the call's idempotency key that is no use to us, such as a 500,
+    and would give it again for a day. Another key is needed.
+    """
+
+    def __init__(self, message: str, *, key_spent: bool = False) -> None:
+        super().__init__(message)
+        self.key_spent = key_spent
 
 
 class ProcessorRefusedError(ValueError):
-    """The processor definitely refused: a 4xx other than a decline. ``code`` is its own word."""
+    """The processor definitely refused: a 4xx other than a decline. ``code`` is its own word.
+
+    ``message`` may quote a token; the error's text does not, for it may end in Temporal's history (requirement I5).
+    """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(code)
         self.code = code
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +225,8 @@ class Processor(Protocol):
 
     async def events_after(self, event_id: str | None) -> list[ProcessorEvent]:
         """Events newer than ``event_id``, oldest first; without it the newest alone, as a place to begin."""
+        ...
+
+    async def events_before(self, event_id: str | None) -> list[ProcessorEvent]:
+        """Events older than ``event_id``, newest first; without it the newest of all."""
         ...

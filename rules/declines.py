@@ -55,8 +55,12 @@ _WORDS: dict[str, str] = {
     "insufficient_funds": "insufficient funds",
     "lost_card": "the card was reported lost",
     "method_blocked": "the bank account is blocked",
+    "method_not_verified": "the bank account is not verified",
     "method_removed": "the payment method was removed before it could be charged",
+    "method_without_mandate": "the authorization to debit the bank account has ended",
     "no_account": "the bank found no such account",
+    "payment_altered": "the payment was changed at the processor and was stopped",
+    "payment_intent_mandate_invalid": "the authorization to debit the bank account has ended",
     "payment_intent_authentication_failure": "the customer's bank did not confirm the payment",
     "pickup_card": "the card was reported lost or stolen",
     "processing_error": "the card's bank could not process the payment",
@@ -76,6 +80,7 @@ _NEVER_AGAIN = frozenset(
         "account_closed", "bank_account_closed", "bank_account_frozen", "bank_account_invalid_details",
         "bank_account_restricted", "bank_account_unusable", "debit_not_authorized", "no_account",
         "recipient_deceased", "refer_to_customer", "method_removed", "method_blocked",
+        "method_not_verified", "method_without_mandate", "payment_intent_mandate_invalid",
     }
 )  # fmt: skip
 _WITH_CUSTOMER = frozenset({"authentication_required", "payment_intent_authentication_failure", "action_expired"})

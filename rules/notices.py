@@ -117,6 +117,13 @@ KINDS: dict[str, Kind] = {
         only_while=frozenset({"processing"}),
         audience="operators",
     ),
+    "recharge_altered": Kind(
+        when="The payment at the processor is for another amount than its recharge; nothing is booked by it.",
+        subject="recharge",
+        needs=_RECHARGE,
+        may=_METHOD_NAMES | {"payment_intent"},
+        audience="operators",
+    ),
     "event_kept": Kind(
         when="A dispute, return or refund came after success; it is kept and not posted yet.",
         subject="event",

@@ -14,6 +14,8 @@ class State(StrEnum):
     DECLINED = "declined"
     SUCCEEDED = "succeeded"
     CANCELED = "canceled"
+    ALTERED = "altered"
+    """It is for another amount or currency than the recharge: somebody changed it at the processor."""
 
 
 _PLAIN = {

@@ -1,6 +1,6 @@
 """Numbered confirms of a recharge's PaymentIntent: the row before the call, the outcome after it (decision 3)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -69,13 +69,18 @@ async def record(
 ) -> Outcome:
     """Keep what an attempt came to and show it on the recharge; gives the outcome with its expected date.
 
-    An open recharge alone is changed. The expected date is set once per attempt, by the time of its confirm (E9).
+    The newest attempt alone is changed (an older one may be recorded late, by a step that was thought dead), and an
+    open recharge alone. The expected date is set once per attempt, by the time of its confirm (E9). A cancel leaves the
+    words of the failure before it.
     """
-    attempt = await _attempt(session, row, outcome.attempt)
+    attempt = await newest(session, row)
+    if attempt is not None and attempt.number != outcome.attempt:
+        return replace(outcome, expected_on=row.expected_on)
     first_seen = attempt is not None and attempt.outcome != outcome.state
     if attempt is not None:
         attempt.outcome, attempt.charge = outcome.state, outcome.charge
-        attempt.failure = asdict(failure) if failure else None
+        if failure is not None or outcome.state is not State.CANCELED:
+            attempt.failure = asdict(failure) if failure else None
         session.add(attempt)
     if row.finished_at is None and outcome.state is State.PROCESSING and row.method_kind == "bank" and first_seen:
         expected = expected_on(now)
@@ -94,13 +99,7 @@ async def record(
             session, account_id=row.account_id, recharge_id=row.id, key=f"attempt/{outcome.attempt}/{outcome.state}",
             what=_TOLD[outcome.state], detail=_words(outcome, row, failure), now=now,
         )  # fmt: skip
-    return Outcome(
-        state=outcome.state,
-        attempt=outcome.attempt,
-        charge=outcome.charge,
-        failure_code=outcome.failure_code,
-        expected_on=row.expected_on,
-    )
+    return replace(outcome, expected_on=row.expected_on)
 
 
 _TOLD = {

@@ -21,8 +21,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import book_entry, processor_call
 
 ACTION_WINDOW = timedelta(hours=24)
-CARD_ANSWER = timedelta(minutes=1)
+# Where nobody tells us, the processor is asked after a minute, then after two, four and so on, at last every day.
+FIRST_ASKED = timedelta(minutes=1)
+AGAIN = timedelta(hours=1)
 A_DAY = timedelta(days=1)
+HOPELESS = frozenset({State.DECLINED, State.ALTERED})
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Recharge:
         self._outcome = Outcome(state=State.UNCONFIRMED, attempt=0)
         self._woken = False
         self._gave_up = False
-        self._declined: str | None = None
+        self._on_session = False
+        self._reason: str | None = None
+        self._asked = 0
         self._action_until: datetime | None = None
         self._watch_at: datetime | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -59,6 +64,8 @@ class Recharge:
         async with self._one_at_a_time:
             if not self._outcome.final:
                 self._take(await self._charge(Charging.create_intent, "Create the PaymentIntent, unconfirmed"))
+        # A cancel that came in the meantime goes first.
+        async with self._one_at_a_time:
             if self._outcome.state is State.UNCONFIRMED:
                 self._take(await self._confirm(off_session=True))
         while not self._outcome.final:
@@ -88,8 +95,9 @@ class Recharge:
     async def authenticate(self) -> str:
         """The customer opened the link: confirm the same intent on session, as the next attempt (C4)."""
         async with self._one_at_a_time:
-            if self._outcome.state is State.REQUIRES_ACTION:
+            if self._outcome.state is State.REQUIRES_ACTION and not self._on_session:
                 self._take(await self._confirm(off_session=False))
+                self._on_session = True
         return self._outcome.state
 
     @workflow.update
@@ -104,7 +112,7 @@ class Recharge:
 
     async def _wait(self) -> bool:
         """Until something may have changed; whether it was the clock."""
-        if self._outcome.state is State.DECLINED:
+        if self._outcome.state in HOPELESS and not self._gave_up:
             return False
         until, summary = self._waits_until()
         before = self._outcome
@@ -120,21 +128,25 @@ class Recharge:
         return False
 
     def _waits_until(self) -> tuple[datetime, str]:
+        if self._outcome.state is State.ALTERED:
+            return workflow.now() + A_DAY, "Try again to cancel the altered payment"
         if self._outcome.state is State.REQUIRES_ACTION:
             self._action_until = self._action_until or workflow.now() + ACTION_WINDOW
             return self._action_until, "Cancel if the customer has not confirmed by then"
-        if self._request.method_kind == "card":
-            return workflow.now() + CARD_ANSWER, "Ask the processor again"
-        if self._watch_at is None:
-            self._watch_at = watchdog_at(self._outcome.expected_on or workflow.now().date())
-        return self._watch_at, "Ask the processor: the bank's answer is due"
+        if self._outcome.state is State.PROCESSING and self._request.method_kind == "bank":
+            self._watch_at = self._watch_at or watchdog_at(self._outcome.expected_on or workflow.now().date())
+            return self._watch_at, "Ask the processor: the bank's answer is due"
+        self._asked += 1
+        return workflow.now() + min(FIRST_ASKED * 2 ** min(self._asked - 1, 11), A_DAY), "Ask the processor again"
 
     async def _step(self, *, timed_out: bool) -> None:
-        if self._outcome.state is State.DECLINED:
-            self._gave_up = True
-            self._take(await self._charge(Charging.cancel, "Give up: cancel the declined payment"))
+        if self._outcome.state in HOPELESS:
+            self._gave_up, self._reason = True, self._outcome.failure_code or "unknown"
+            self._take(await self._charge(Charging.cancel, "Give up: cancel the payment"))
             return
         if timed_out and self._outcome.state is State.REQUIRES_ACTION:
+            self._reason = "action_expired"
+            self._action_until = workflow.now() + AGAIN  # should the processor not let it be canceled
             self._take(await self._charge(Charging.cancel, "Cancel: the customer did not confirm"))
             return
         self._take(await self._charge(Charging.look, "Look at the payment"))
@@ -142,7 +154,8 @@ class Recharge:
             await workflow.execute_activity_method(
                 Settling.report_overdue, self._ref(), **book_entry("Tell operators: no answer yet")
             )
-            self._watch_at += A_DAY
+            while self._watch_at <= workflow.now():
+                self._watch_at += A_DAY
 
     async def _confirm(self, *, off_session: bool) -> Outcome:
         attempt = self._outcome.attempt + 1
@@ -154,7 +167,7 @@ class Recharge:
 
     async def _finish(self) -> str:
         status = "succeeded" if self._outcome.state is State.SUCCEEDED else "failed" if self._gave_up else "canceled"
-        ending = Ending(recharge=self._ref(), outcome=self._outcome, status=status, reason=self._declined)
+        ending = Ending(recharge=self._ref(), outcome=self._outcome, status=status, reason=self._reason)
         summary = "Credit the balance" if status == "succeeded" else "Take the pending money out again"
         final = await workflow.execute_activity_method(Settling.finish, ending, **book_entry(summary))
         attributes.show(state=final)
@@ -170,12 +183,15 @@ class Recharge:
     def _take(self, outcome: Outcome) -> None:
         """Make ``outcome`` what we know, and show it."""
         news = (outcome.state, outcome.expected_on) != (self._outcome.state, self._outcome.expected_on)
+        if outcome.expected_on != self._outcome.expected_on:
+            self._watch_at = None
         self._outcome = outcome
-        if outcome.state is State.DECLINED:
-            self._declined = outcome.failure_code or "unknown"
         if news:
             attributes.show(state=outcome.state, expected_on=outcome.expected_on)
-            self._tell(_STORY[outcome.state].format(on=outcome.expected_on, code=outcome.failure_code))
+            story = _STORY[outcome.state]
+            if outcome.state is State.PROCESSING and outcome.expected_on is None:
+                story = "Submitted. The processor has not answered yet."
+            self._tell(story.format(on=outcome.expected_on, code=outcome.failure_code))
 
     def _tell(self, story: str) -> None:
         amount = Money.from_cents(self._request.amount_cents)
@@ -188,6 +204,7 @@ _STORY = {
     State.PROCESSING: "Submitted. The answer is expected on **{on}**; until then the money is pending.",
     State.REQUIRES_ACTION: "The customer must confirm this payment with the bank: they have a link, for 24 hours.",
     State.DECLINED: "Declined (`{code}`). The payment is being canceled at the processor.",
+    State.ALTERED: "Somebody changed this payment at the processor: it is being canceled, and operators are told.",
     State.SUCCEEDED: "The processor has the money. The balance is being credited.",
     State.CANCELED: "Canceled at the processor. The pending money is being taken out of the balance.",
 }

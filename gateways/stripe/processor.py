@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import stripe
-from stripe.params import PaymentIntentConfirmParams
+from stripe.params import EventListParams, PaymentIntentConfirmParams
 
 from gateways.processor import (
     Acceptance,
@@ -17,7 +17,7 @@ from gateways.processor import (
     Setup,
 )
 from gateways.stripe import shapes
-from gateways.stripe.calls import client, definite, failure_of
+from gateways.stripe.calls import client, definite, failure_of, is_replayed
 
 PAGE = 100
 # Answers about the code or amounts tried, which are no fault of the request (facts: Stripe's error codes).
@@ -104,7 +104,7 @@ class StripeProcessor:
             return failure_of(error)
         except ProcessorRefusedError as error:
             if error.code.startswith("payment_method_"):
-                return Failure(code=error.code, message=str(error))
+                return Failure(code=error.code, message=error.message)
             raise
         return shapes.setup(made)
 
@@ -137,7 +137,7 @@ class StripeProcessor:
             return failure_of(error)
         except ProcessorRefusedError as error:
             if error.code.startswith(_VERIFICATION_ANSWERS):
-                return Failure(code=error.code, message=str(error))
+                return Failure(code=error.code, message=error.message)
             raise
         return shapes.setup(verified)
 
@@ -189,6 +189,8 @@ class StripeProcessor:
             if error.code == "payment_intent_unexpected_state" or found.status in {"canceled", "succeeded"}:
                 return found
             raise
+        if confirmed.last_response is not None and is_replayed(confirmed.last_response.headers):
+            return await self.retrieve_intent(intent)
         return shapes.intent(confirmed)
 
     async def cancel_intent(self, intent: str) -> Intent:
@@ -204,6 +206,13 @@ class StripeProcessor:
             return [_event(one) for one in page.data]
         page = await definite(events.list_async({"limit": PAGE, "ending_before": event_id}))
         return [_event(one) for one in page.data][::-1]
+
+    async def events_before(self, event_id: str | None) -> list[ProcessorEvent]:
+        params: EventListParams = {"limit": PAGE}
+        if event_id is not None:
+            params["starting_after"] = event_id
+        page = await definite(self._stripe.v1.events.list_async(params))
+        return [_event(one) for one in page.data]
 
 
 def _event(found: stripe.Event) -> ProcessorEvent:
