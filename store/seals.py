@@ -1,7 +1,6 @@
 """Values kept for the moment only: sealed with AES-256-GCM under a key that is not in the database (E3, F7)."""
 
 import base64
-import binascii
 import hmac
 import secrets
 
@@ -26,7 +25,7 @@ class Seal:
     def __init__(self, key: str) -> None:
         try:
             raw = base64.b64decode(key, validate=True)
-        except binascii.Error:
+        except ValueError:
             raw = b""
         if len(raw) != KEY_BYTES:
             raise ValueError(f"the sealing key must be the base64 of {KEY_BYTES} bytes")
@@ -46,7 +45,7 @@ class Seal:
             raise SealBrokenError("the seal is of an unknown version")
         try:
             return self._cipher.decrypt(nonce, text, _context(parts)).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise SealBrokenError("the seal was made with another key or for another record") from None
 
     def digest(self, value: str, *parts: str) -> str:
