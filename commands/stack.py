@@ -58,8 +58,8 @@ def _pace() -> float:
 def _application(local: Any) -> Any:
     return local.Application(
         migrate=(*_ME, "migrate"),
-        api=(*_ME, "api"),
-        worker=(*_ME, "worker"),
+        api=(sys.executable, "-m", "api"),
+        worker=(sys.executable, "-m", "worker"),
         proofs=((*_ME, "verify"), (*_ME, "reconcile")),
         operator_key=DEVELOPMENT_OPERATOR_KEY,
         mandate_text_version=CURRENT,

@@ -77,10 +77,8 @@ async def stack(
         env["PREPAY_STRIPE_WEBHOOK_SECRET"] = await _webhook_secret(data_dir, ports)
         await parts.run(name="migrate", command=application.migrate, env=env)
         await parts.add(
-            Part(name="api", command=application.api, env=env, healthy=lambda: http_ok(ports.api, "/healthz"))
-        )
-        await parts.add(
-            Part(name="worker", command=application.worker, env=env, healthy=lambda: http_ok(ports.metrics, "/metrics"))
+            Part(name="api", command=application.api, env=env, healthy=lambda: http_ok(ports.api, "/healthz")),
+            Part(name="worker", command=application.worker, env=env, healthy=lambda: _polls(ports.metrics)),
         )
         yield parts, env
 
@@ -133,6 +131,15 @@ async def _prove(command: tuple[str, ...], env: Mapping[str, str]) -> None:
     process = await asyncio.create_subprocess_exec(*command, env=_whole(env))
     if await process.wait() != 0:
         raise StackError(f"{' '.join(command[-1:])} found something: see above")
+
+
+async def _polls(metrics_port: int) -> bool:
+    """Whether the worker takes tasks: its metrics tell of pollers once it does."""
+    try:
+        async with httpx2.AsyncClient(timeout=2, trust_env=False) as http:
+            return "temporal_num_pollers" in (await http.get(f"http://{HOST}:{metrics_port}/metrics")).text
+    except httpx2.TransportError:
+        return False
 
 
 def _whole(env: Mapping[str, str]) -> dict[str, str]:

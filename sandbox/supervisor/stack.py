@@ -110,10 +110,17 @@ class Stack:
             await self.stop()
             raise
 
-    async def add(self, part: Part) -> None:
-        """Start a part of the caller's, wait until it is healthy, and keep it up from then on."""
-        async with self._telling(f"Starting {part.name}"):
-            await self._start(part)
+    async def add(self, *parts: Part) -> None:
+        """Start parts of the caller's, all at once, wait until each is healthy, and keep them up from then on."""
+        try:
+            async with (
+                self._telling("Starting " + ", ".join(part.name for part in parts)),
+                asyncio.TaskGroup() as group,
+            ):
+                for part in parts:
+                    group.create_task(self._start(part))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def run(self, *, name: str, command: tuple[str, ...], env: Mapping[str, str] | None = None) -> None:
         """Run a program once, to its end.
