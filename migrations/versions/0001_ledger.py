@@ -88,7 +88,9 @@ COMMENT ON COLUMN ledger_transfer.key IS 'Idempotency key, on leg 0 only';
 COMMENT ON COLUMN ledger_transfer.source IS 'Id of the record that caused the operation';
 
 -- The references of usage and holds are one space per account; every other key belongs to its kind.
-CREATE UNIQUE INDEX ledger_transfer_reference ON ledger_transfer (account_id, key) WHERE key IS NOT NULL AND kind < 10;
+-- References stand in the index as 16 bytes, however long they are; ledger_post compares the text.
+CREATE UNIQUE INDEX ledger_transfer_reference ON ledger_transfer (account_id, (md5(key)::uuid))
+    WHERE key IS NOT NULL AND kind < 10;
 CREATE UNIQUE INDEX ledger_transfer_key ON ledger_transfer (account_id, kind, key) WHERE key IS NOT NULL AND kind >= 10;
 -- What opens money under a record's id (hold, recharge, refund) does so once, and one operation alone ends it.
 CREATE UNIQUE INDEX ledger_transfer_opening ON ledger_transfer (account_id, source) WHERE leg = 0 AND kind IN (9, 20, 40);
@@ -171,7 +173,8 @@ BEGIN
     v_carried := ARRAY[v_row.spendable, v_row.pending, v_row.provisional, v_row.held, v_row.at_risk, v_row.refund_due];
 
     IF p_key IS NOT NULL AND p_kind < 10 THEN
-        SELECT * INTO v_stored FROM ledger_transfer WHERE account_id = p_account AND key = p_key AND kind < 10;
+        SELECT * INTO v_stored FROM ledger_transfer
+        WHERE account_id = p_account AND md5(key)::uuid = md5(p_key)::uuid AND key IS NOT NULL AND kind < 10;
     ELSIF p_key IS NOT NULL THEN
         SELECT * INTO v_stored FROM ledger_transfer
         WHERE account_id = p_account AND kind = p_kind AND key = p_key AND kind >= 10;
@@ -181,7 +184,7 @@ BEGIN
         SELECT array_agg(debit ORDER BY seq) = p_debits AND array_agg(credit ORDER BY seq) = p_credits
             AND array_agg(amount ORDER BY seq) = p_amounts INTO v_same
         FROM ledger_transfer WHERE account_id = p_account AND seq BETWEEN first_seq AND first_seq + 7 AND seq - leg = first_seq;
-        outcome := CASE WHEN v_same AND v_stored.kind = p_kind
+        outcome := CASE WHEN v_same AND v_stored.kind = p_kind AND v_stored.key = p_key
             AND (v_stored.source, v_stored.subaccount_id, v_stored.description)
                 IS NOT DISTINCT FROM (p_source, p_subaccount, p_description)
             THEN 'replayed' ELSE 'conflict' END;
@@ -219,11 +222,13 @@ BEGIN
         ELSE
             outcome := 'posted';
             first_seq := v_row.seq + 1;
-            INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit,
-                credit, key, source, subaccount_id, description)
-            SELECT p_account, v_row.seq + i, p_now, p_amounts[i], v_spendable[i], v_posted[i], i - 1, p_kind, p_debits[i],
-                p_credits[i], CASE i WHEN 1 THEN p_key END, p_source, p_subaccount, p_description
-            FROM generate_series(1, v_legs) AS i;
+            -- One plain INSERT a leg: its plan is kept, where INSERT ... SELECT would be planned anew on each call.
+            FOR i IN 1 .. v_legs LOOP
+                INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind,
+                    debit, credit, key, source, subaccount_id, description)
+                VALUES (p_account, v_row.seq + i, p_now, p_amounts[i], v_spendable[i], v_posted[i], i - 1, p_kind,
+                    p_debits[i], p_credits[i], CASE i WHEN 1 THEN p_key END, p_source, p_subaccount, p_description);
+            END LOOP;
             UPDATE ledger_balance SET spendable = v_carried[1], pending = v_carried[2], provisional = v_carried[3],
                 held = v_carried[4], at_risk = v_carried[5], refund_due = v_carried[6], seq = v_row.seq + v_legs
             WHERE account_id = p_account;

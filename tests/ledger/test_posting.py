@@ -1,6 +1,7 @@
 """One function posts: it refuses, replays, and keeps its word when many ask at once."""
 
 import asyncio
+import hashlib
 from collections import Counter
 
 import pytest
@@ -76,6 +77,16 @@ async def test_the_same_reference_with_other_content_is_an_error_and_the_transac
             await ledger.charge(session, account_id=account, reference="call", now=NOW, **content)
         await ledger.charge(session, account_id=account, reference="another", amount_micros=1, now=NOW)
     assert (await _balances(db, account)).available == CENT - 2
+
+
+async def test_references_with_one_md5_are_two_references(db, open_with):
+    one, other = (f"TEXTCOLLBYfGiJUETHQ4h{c}cKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak" for c in "AE")
+    assert hashlib.md5(one.encode()).digest() == hashlib.md5(other.encode()).digest()
+    account = await open_with(CENT)
+    await _charge(db, account, one, 1)
+    with pytest.raises(KeyReusedError):
+        await _charge(db, account, other, 1)
+    assert (await _charge(db, account, one, 1)).replayed
 
 
 async def test_usage_and_holds_share_one_space_of_references_and_nothing_else_does(db, open_with):
@@ -185,6 +196,16 @@ async def test_locks_are_taken_in_id_order_so_opposite_wishes_do_not_deadlock(db
 
     await asyncio.gather(*(take(accounts[n % 6 :] + accounts[: n % 6]) for n in range(24)))
     assert [(await _balances(db, account)).seq for account in accounts] == [1 + 6] * 6
+
+
+async def test_locks_are_taken_in_id_order_however_the_rows_lie(db):
+    accounts = sorted(new_account_id() for _ in range(6))
+    async with db.transaction() as session:
+        for account in reversed(accounts):
+            await ledger.open_account(session, account)
+        for plan in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
+            await session.execute(text(f"SET LOCAL {plan} = off"))
+        assert list(await ledger.lock(session, accounts)) == accounts
 
 
 async def test_a_lock_holds_others_off_until_the_transaction_ends(db, open_with):
