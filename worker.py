@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
@@ -114,7 +115,7 @@ def processor_of(settings: Settings) -> StripeProcessor:
 
 @asynccontextmanager
 async def working(
-    settings: Settings, *, client: Client, database: Database, processor: StripeProcessor
+    settings: Settings, *, client: Client, database: Database, processor: StripeProcessor, meter: MetricMeter
 ) -> AsyncGenerator[None]:
     """A worker with its hand-offs while the block runs."""
     listener = Listener(settings.database_url.get_secret_value())
@@ -136,9 +137,10 @@ async def working(
                 listener=listener,
                 client=client,
                 task_queue=settings.task_queue,
-                events_after=processor.events_after,
+                events=processor,
                 now=utc_now,
                 poll_seconds=settings.poll_seconds,
+                meter=meter,
             ),
         ):
             yield
@@ -168,7 +170,7 @@ async def run(settings: Settings) -> None:
         client = await _until_reached("temporal", lambda: connect(cluster_of(settings), runtime=runtime), stop)
         if client is None:
             return
-        async with working(settings, client=client, database=database, processor=processor):
+        async with working(settings, client=client, database=database, processor=processor, meter=runtime.metric_meter):
             log.info("worker_ready", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
             await stop.wait()
     log.info("worker_stopped")

@@ -46,6 +46,8 @@ class Context:
         self.pepper = settings.token_pepper.get_secret_value()
         #: The one key that is accepted without being stored; production has none.
         self.development_key = DEVELOPMENT_OPERATOR_KEY if settings.environment == "development" else None
+        #: Until then (time of the event loop) nothing is handed over by the door itself: Temporal did not answer.
+        self.hands_off_until = 0.0
         self._connect = connect
         self._client: Client | None = None
         self._connecting = asyncio.Lock()

@@ -3,21 +3,24 @@
 import asyncio
 
 import structlog
-from temporalio.service import RPCError
 
 from api.context import Context
-from rules.problems import Problem
 from store import outbox
-from store.database import DatabaseUnavailableError
 from workflows.starting import hand_over
 
 log = structlog.get_logger("api")
 HAND_OVER_SECONDS = 2.0
+REST_SECONDS = 2.0
 
 
 async def hand_over_now(context: Context, outbox_id: str | None) -> None:
-    """Hand over the committed row ``outbox_id``. Failing is no failure: what was committed goes on by itself."""
-    if outbox_id is None:
+    """Hand over the committed row ``outbox_id``. Failing is no failure: what was committed goes on by itself.
+
+    After a failure the next seconds' rows are left to the relay untried: behind a Temporal that does not answer, each
+    try would keep a connection of the database from those who need it.
+    """
+    clock = asyncio.get_running_loop().time
+    if outbox_id is None or clock() < context.hands_off_until:
         return
     try:
         async with asyncio.timeout(HAND_OVER_SECONDS):
@@ -34,5 +37,6 @@ async def hand_over_now(context: Context, outbox_id: str | None) -> None:
                     task_queue=context.settings.task_queue,
                 )
                 await outbox.handed(session, [row.id], now=context.now())
-    except (Problem, RPCError, RuntimeError, TimeoutError, DatabaseUnavailableError) as error:
+    except Exception as error:  # noqa: BLE001 - the row is committed: whatever this is, the relay has it next
+        context.hands_off_until = clock() + REST_SECONDS
         log.warning("left_to_the_relay", outbox_id=outbox_id, error=type(error).__name__)

@@ -1,7 +1,10 @@
 """The customer's link (rule C4): it confirms the same payment on session and goes on to the bank's page."""
 
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -14,7 +17,9 @@ from rules.money import Money
 from rules.pay_links import digest
 from rules.problems import Problem
 from store import recharges
+from store.database import DatabaseUnavailableError
 
+log = structlog.get_logger("api")
 router = APIRouter(include_in_schema=False)
 _pages = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -24,34 +29,44 @@ _pages = Environment(
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
+_LOOK_EVERY_SECONDS = 10
+_RETRY_AFTER_SECONDS = 5
+
+
 @router.get("/pay/{token}")
 async def pay(token: str, request: Request) -> Response:
     """Send the customer on to the bank's page, or say how the payment stands."""
     context = get_context(request)
-    row = await _of_token(context, token)
-    if row is None:
-        return _page("unknown", status=404)
-    if row.status == "requires_action" and row.action_url is None:
-        await _authenticate(context, row)
-        row = await _settled(context, row)
-    if row.status == "requires_action" and row.action_url is not None:
+    try:
+        row = await _of_token(context, token)
+        if row is None:
+            return _page("unknown", status=404)
+        if row.status == "requires_action" and row.action_url is None and not _is_late(context, row):
+            # One id for one confirm: a second tab, or a second click, joins the first.
+            await update(context, workflow_id=f"recharge/{row.id}", name="authenticate", update_id=f"pay/{row.id}")
+            row = await _settled(context, row)
+    except (Problem, DatabaseUnavailableError) as error:
+        return _busy(error)
+    if row.status == "requires_action" and row.action_url is not None and not _is_late(context, row):
         return RedirectResponse(row.action_url, status_code=303)
-    return _shown(row)
+    return _shown(context, row)
 
 
 @router.get("/pay/{token}/done")
 async def done(token: str, request: Request) -> Response:
     """Where the bank's page leads back to: on to the integrator's page, or a page of our own."""
     context = get_context(request)
-    row = await _of_token(context, token)
-    if row is None:
-        return _page("unknown", status=404)
-    await _look(context, row)
-    row = await _settled(context, row)
+    try:
+        row = await _of_token(context, token)
+        if row is None:
+            return _page("unknown", status=404)
+        await _look(context, row)
+        row = await _settled(context, row)
+    except DatabaseUnavailableError as error:
+        return _busy(error)
     if row.return_url is not None:
-        joined = "&" if "?" in row.return_url else "?"
-        return RedirectResponse(f"{row.return_url}{joined}recharge={row.id}&status={row.status}", status_code=303)
-    return _shown(row)
+        return RedirectResponse(_with_outcome(row.return_url, row), status_code=303)
+    return _shown(context, row, link=f"{context.public_url}/pay/{token}")
 
 
 async def _of_token(context: Context, token: str) -> Recharge | None:
@@ -61,17 +76,17 @@ async def _of_token(context: Context, token: str) -> Recharge | None:
         return await recharges.by_action_digest(session, digest(token))
 
 
-async def _authenticate(context: Context, row: Recharge) -> None:
-    await update(context, workflow_id=f"recharge/{row.id}", name="authenticate")
-
-
 async def _look(context: Context, row: Recharge) -> None:
-    """A hint to the workflow; the webhook says the same, perhaps later."""
+    """A hint to the workflow, however often the page is loaded: a workflow takes some thousands of updates, not more.
+
+    The webhook says the same, perhaps later.
+    """
     if row.finished_at is None:
-        try:
-            await update(context, workflow_id=f"recharge/{row.id}", name="look_now")
-        except Problem:
-            return
+        moment = int(context.now().timestamp()) // _LOOK_EVERY_SECONDS
+        with suppress(Problem):
+            await update(
+                context, workflow_id=f"recharge/{row.id}", name="look_now", update_id=f"look/{row.id}/{moment}"
+            )  # fmt: skip
 
 
 async def _settled(context: Context, row: Recharge) -> Recharge:
@@ -85,11 +100,33 @@ async def _settled(context: Context, row: Recharge) -> Recharge:
     )
 
 
-def _shown(row: Recharge) -> HTMLResponse:
-    return _page(row.status, amount=str(Money.from_cents(row.amount_cents)), failure=row.failure)
+def _is_late(context: Context, row: Recharge) -> bool:
+    """Whether the 24 hours are over, though the workflow has not canceled the payment yet (rule C4)."""
+    return row.action_expires_at is not None and row.action_expires_at <= context.now()
 
 
-def _page(state: str, *, status: int = 200, amount: str = "", failure: dict[str, str] | None = None) -> HTMLResponse:
+def _with_outcome(return_url: str, row: Recharge) -> str:
+    """The integrator's address with the recharge and its status in its query."""
+    parts = urlsplit(return_url)
+    told = urlencode({"recharge": row.id, "status": row.status})
+    return urlunsplit(parts._replace(query=f"{parts.query}&{told}" if parts.query else told))
+
+
+def _shown(context: Context, row: Recharge, *, link: str = "") -> HTMLResponse:
+    state = "expired" if row.status == "requires_action" and _is_late(context, row) else row.status
+    return _page(state, amount=str(Money.from_cents(row.amount_cents)), failure=row.failure, link=link)
+
+
+def _busy(error: Exception) -> HTMLResponse:
+    log.warning("pay_page_busy", error=type(error).__name__)
+    answer = _page("busy", status=503)
+    answer.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return answer
+
+
+def _page(
+    state: str, *, status: int = 200, amount: str = "", failure: dict[str, str] | None = None, link: str = ""
+) -> HTMLResponse:
     message = (failure or {}).get("message")
-    html = _pages.get_template("pay.html").render(state=state, amount=amount, message=message)
+    html = _pages.get_template("pay.html").render(state=state, amount=amount, message=message, link=link)
     return HTMLResponse(html, status_code=status, headers={"Content-Security-Policy": _CSP})

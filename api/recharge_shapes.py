@@ -1,5 +1,6 @@
 """How a recharge is asked for and shown."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from api.cards import FailureView
 from api.context import Context
 from api.paging import ListQuery
 from api.shapes import Amount, Currency, Metadata, Moment, PaymentAmount, Resource, Shape
-from models.recharge import Recharge
+from models.recharge import Recharge, TimelineEntry
 from rules.money import Money
 from rules.pay_links import pay_token
 from store import timeline
@@ -83,6 +84,11 @@ async def view(context: Context, row: Recharge) -> RechargeView:
     """The recharge as shown, with its timeline."""
     async with context.database.transaction() as session:
         happened = await timeline.entries(session, account_id=row.account_id, recharge_id=row.id)
+    return shown(context, row, happened)
+
+
+def shown(context: Context, row: Recharge, happened: Sequence[TimelineEntry]) -> RechargeView:
+    """The recharge with what ``happened`` to it."""
     waits = row.status == "requires_action"
     token = pay_token(context.pepper, account_id=row.account_id, recharge_id=row.id)
     zero = Money(0)

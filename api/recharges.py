@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
+from fastapi.responses import JSONResponse
 
 from api.access import Access, OwnAccount
 from api.context import Context, InContext
 from api.handing import hand_over_now
 from api.idempotency import Intended, Intent, idempotent
-from api.recharge_shapes import NewRecharge, RechargesQuery, RechargeView, view
+from api.recharge_shapes import NewRecharge, RechargesQuery, RechargeView, shown, view
 from api.routing import router as make_router
 from api.shapes import Listing
 from api.updates import update
@@ -20,6 +21,7 @@ from rules.limits import MINIMUM_RECHARGE
 from rules.money import Money
 from rules.problems import Problem
 from store import audit, methods, recharges
+from store.database import DatabaseUnavailableError
 
 router = make_router("Recharges")
 _PATH = "/v1/accounts/{account_id}/recharges"
@@ -46,12 +48,18 @@ async def create_recharge(
         if row is not None:
             return claim.again(await view(context, row), status=201, digest=row.request_digest)
         row, outbox_id = await _create(context, account, caller, body, intent)
-        await hand_over_now(context, outbox_id)
-        if row.method_kind == "card":
-            row = await _answered(context, row)
-        shown = await view(context, row)
-        async with context.database.transaction() as session:
-            return await claim.keep(session, shown, status=201)
+        if outbox_id is None:  # another process made it between our look and our lock
+            return claim.again(await view(context, row), status=201, digest=row.request_digest)
+        try:
+            await hand_over_now(context, outbox_id)
+            if row.method_kind == "card":
+                row = await _answered(context, row)
+            told = await view(context, row)
+            async with context.database.transaction() as session:
+                return await claim.keep(session, told, status=201)
+        except DatabaseUnavailableError:
+            # It is committed and goes on by itself: that is what the caller must hear, not that nothing happened.
+            return JSONResponse(shown(context, row, []).model_dump(mode="json"), status_code=201)
 
 
 @router.get(_PATH, dependencies=[Depends(Access("read", owner=True))])
@@ -95,6 +103,9 @@ async def cancel_recharge(
         row = await _ended(context, row)
     else:
         row = await _known(context, account, recharge_id)
+    if state is None and row.finished_at is None:
+        detail = "The payment has not begun yet; the same request again asks it."
+        raise Problem("unavailable", detail, retry_after_seconds=5)
     if row.status != "canceled":
         raise _too_late(row.status)
     return await view(context, row)
@@ -102,7 +113,7 @@ async def cancel_recharge(
 
 async def _create(
     context: Context, account: Account, caller: Caller, body: NewRecharge, intent: Intent
-) -> tuple[Recharge, str]:
+) -> tuple[Recharge, str | None]:
     _check_amount(context, body.amount)
     now = context.now()
     async with context.database.transaction() as session:
@@ -126,7 +137,7 @@ async def _create(
             metadata=dict(body.metadata),
         )
         row, outbox_id = await recharges.create(session, new, now=now)
-        if caller.is_operator:
+        if outbox_id is not None and caller.is_operator:
             await audit.record(
                 session, caller, "recharge.created", now=now, account_id=account.id, object_id=row.id,
                 details={"amount_cents": row.amount_cents},

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import structlog
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.context import Context
@@ -14,6 +15,7 @@ from rules.problems import Problem
 log = structlog.get_logger("api")
 PATIENCE_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 5
+_ENDED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
 
 
 async def update(
@@ -30,7 +32,9 @@ async def update(
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await handle.execute_update(name, args=arguments, id=update_id or uuid4().hex, result_type=str)
-    except WorkflowUpdateFailedError:
+    except WorkflowUpdateFailedError as error:
+        if isinstance(error.cause, ApplicationError) and error.cause.type == _ENDED_MEANWHILE:
+            return None
         log.exception("update_failed", workflow_id=workflow_id)
         raise
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:

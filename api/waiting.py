@@ -10,7 +10,8 @@ from api.context import Context
 from store.database import DatabaseUnavailableError
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 10.0
+#: With the two seconds that a hand-over may take: the ten after which a payment is answered as it stands.
+PATIENCE_SECONDS = 8.0
 LOOK_SECONDS = 0.2
 
 
@@ -23,19 +24,28 @@ async def until(
     done: Callable[[T], bool],
     seconds: float = PATIENCE_SECONDS,
 ) -> T:
-    """The record as soon as it is ``done``, else as it is after ``seconds``."""
-    deadline = asyncio.get_running_loop().time() + seconds
+    """The record as soon as it is ``done``, else as it is after ``seconds``.
+
+    Looks that fail are repeated. Raises DatabaseUnavailableError when none has succeeded by then.
+    """
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
+    found: list[T] = []
     async with context.listener.wakes(channel, record_id) as changed:
         while True:
             changed.clear()
-            async with context.database.transaction() as session:
-                found = await read(session)
-            left = deadline - asyncio.get_running_loop().time()
-            if done(found) or left <= 0:
-                return found
             try:
-                await asyncio.wait_for(changed.wait(), timeout=min(LOOK_SECONDS, left))
+                async with asyncio.timeout_at(deadline), context.database.transaction() as session:
+                    found[:] = [await read(session)]
+            except (DatabaseUnavailableError, TimeoutError) as error:
+                if now() >= deadline and not found:
+                    raise DatabaseUnavailableError(type(error).__name__) from error
+            else:
+                if done(found[0]):
+                    return found[0]
+            if now() >= deadline:
+                return found[0]
+            try:
+                await asyncio.wait_for(changed.wait(), timeout=min(LOOK_SECONDS, deadline - now()))
             except TimeoutError:
                 continue
-            except DatabaseUnavailableError:
-                return found

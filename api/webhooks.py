@@ -1,11 +1,11 @@
 """Webhooks of the processor: verified on the raw body, stored, acknowledged; acted on later (decision 5)."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.body import read_raw
 from api.context import get_context
@@ -25,9 +25,11 @@ class _Data(BaseModel):
 class _Event(BaseModel):
     """What an event must have for us to store it."""
 
-    id: str
-    object: str
-    type: str
+    model_config = ConfigDict(strict=True)
+
+    id: str = Field(min_length=1, max_length=255)
+    object: Literal["event"]
+    type: str = Field(min_length=1, max_length=255)
     created: int
     livemode: bool
     data: _Data
@@ -48,12 +50,19 @@ async def take_in(request: Request) -> Response:
     try:
         payload: dict[str, Any] = json.loads(raw)
         event = _Event.model_validate(payload)
-    except (ValueError, ValidationError):
-        raise Problem("invalid_request", "The body is not an event.") from None
+    except (ValueError, RecursionError):
+        raise _not_an_event() from None
     async with context.database.transaction() as session:
         await context.learn_mode(session)
         if event.livemode != context.livemode:
             raise Problem("signature_invalid", "The event is of the other mode (live or test) than this database.")
-        is_new = await inbox.take_in(session, payload, now=context.now())
+        try:
+            is_new = await inbox.take_in(session, payload, now=context.now())
+        except inbox.UnreadableEventError:
+            raise _not_an_event() from None
     log.info("event_stored" if is_new else "event_seen_before", event_id=event.id, kind=event.type)
     return Response(status_code=200)
+
+
+def _not_an_event() -> Problem:
+    return Problem("invalid_request", "The body is not an event.")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,11 +13,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.hand_off import Inbox
 from relay.matching import Verdict, match
 from store import inbox, notices
-from store.database import Database
+from store.database import Database, is_outage
 
 log = structlog.get_logger()
-BATCH = 50
+BATCH = 100
 CALL_SECONDS = 5.0
+OUTAGE_WAIT_SECONDS = 4
+Heard = Literal["heard", "nobody", "outage"]
 
 
 class InboxRelay:
@@ -28,41 +31,75 @@ class InboxRelay:
         self._now = now
 
     async def step(self) -> int:
-        """Hand on one batch; how many events are dealt with."""
-        dealt_with = 0
+        """Hand on one batch; how many events are dealt with.
+
+        Several events for one workflow are one signal: it looks after the last of them.
+        """
         async with self._database.transaction() as session:
-            for row in await inbox.claim(session, now=self._now(), limit=BATCH):
-                dealt_with += await self._deal_with(session, row)
-        return dealt_with
+            rows = await inbox.claim(session, now=self._now(), limit=BATCH)
+            verdicts = [await self._judge(session, row) for row in rows]
+            wanted = sorted({verdict.signal for verdict in verdicts if verdict.signal is not None})
+            heard = dict(zip(wanted, await asyncio.gather(*map(self._signal, wanted)), strict=True))
+            ends = [
+                await self._end(session, row, verdict, heard=heard.get(verdict.signal or "", "heard"))
+                for row, verdict in zip(rows, verdicts, strict=True)
+            ]
+        return sum(ends)
 
-    async def _deal_with(self, session: AsyncSession, row: Inbox) -> bool:
-        verdict = await match(session, row, now=self._now())
-        if verdict.signal is not None and not await self._signal(verdict.signal):
-            # The workflow is not there: not started yet, or it ended a moment ago. What is true then is read again.
-            verdict = Verdict(state=None)
-        if verdict.state is None and not inbox.put_off(row, now=self._now()):
-            verdict = Verdict(state="unmatched")
-        if verdict.state is not None:
-            inbox.settle(row, state=verdict.state, now=self._now())
-        if verdict.state in {"kept", "unmatched"}:
-            await notices.add(
-                session, account_id=verdict.account_id, kind=f"event_{verdict.state}", cause=row.id,
-                audience="operators", facts={"event": row.id}, now=self._now(),
-            )  # fmt: skip
+    async def _judge(self, session: AsyncSession, row: Inbox) -> Verdict:
+        """What to do with the event; one that cannot be read stops no other, and is told to operators after a day."""
+        try:
+            async with session.begin_nested():
+                return await match(session, row, now=self._now())
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.exception("inbox_event_unreadable", event_id=row.id, kind=row.type)
+            return Verdict(None)
+
+    async def _end(self, session: AsyncSession, row: Inbox, verdict: Verdict, *, heard: Heard) -> bool:
+        """Settle the event or put it off; whether it is dealt with."""
+        # Nobody there: the workflow is not started yet, or ended a moment ago. What is true then is read again.
+        state = verdict.state if heard == "heard" else None
+        if state is None and heard != "outage" and inbox.waited_enough(row, now=self._now()):
+            state = "unmatched"
+        if state is not None and not await self._told(session, row, verdict, state=state):
+            state = None
+        if state is not None:
+            inbox.settle(row, state=state, now=self._now())
+        elif heard == "outage":
+            inbox.put_off(row, now=self._now(), longest_seconds=OUTAGE_WAIT_SECONDS)
+        else:
+            inbox.put_off(row, now=self._now())
         session.add(row)
-        await session.flush()
-        return verdict.state is not None
+        return state is not None
 
-    async def _signal(self, workflow_id: str) -> bool:
-        """Whether a running workflow took the signal."""
+    async def _told(self, session: AsyncSession, row: Inbox, verdict: Verdict, *, state: str) -> bool:
+        """Tell operators of what is kept for them, once for each happening; False when that must be tried again."""
+        if state not in {"kept", "unmatched"} or (state == "kept" and verdict.happening is None):
+            return True
+        facts = {"event": row.id} | ({"recharge": verdict.recharge_id} if verdict.recharge_id else {})
+        try:
+            async with session.begin_nested():
+                await notices.add(
+                    session, account_id=verdict.account_id, kind=f"event_{state}", cause=verdict.happening or row.id,
+                    audience="operators", facts=facts, now=self._now(),
+                )  # fmt: skip
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.exception("inbox_event_untold", event_id=row.id, kind=row.type)
+            return False
+        return True
+
+    async def _signal(self, workflow_id: str) -> Heard:
+        """Tell the workflow to look; ``nobody`` when none of that id runs."""
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await self._client.get_workflow_handle(workflow_id).signal("look")
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                log.warning("inbox_put_off", workflow_id=workflow_id, error=type(error).__name__)
-            return False
-        except (RuntimeError, TimeoutError) as error:
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+                return "nobody"
             log.warning("inbox_put_off", workflow_id=workflow_id, error=type(error).__name__)
-            return False
-        return True
+            return "outage"
+        return "heard"

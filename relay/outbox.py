@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -18,6 +19,14 @@ BATCH = 20
 CALL_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a row must be tried again; ``outage`` when that is no fault of the row."""
+
+    error: str
+    outage: bool
+
+
 class OutboxRelay:
     """Hands over what waits; several may run side by side."""
 
@@ -31,17 +40,19 @@ class OutboxRelay:
         """Hand over one batch; how many rows left the outbox."""
         async with self._database.transaction() as session:
             rows = await outbox.claim(session, now=self._now(), limit=BATCH)
-            errors = await asyncio.gather(*(self._hand_over(row) for row in rows))
-            done = [row.id for row, error in zip(rows, errors, strict=True) if error is None]
+            refusals = await asyncio.gather(*(self._hand_over(row) for row in rows))
+            done = [row.id for row, refusal in zip(rows, refusals, strict=True) if refusal is None]
             if done:
                 await outbox.handed(session, done, now=self._now())
-            for row, error in zip(rows, errors, strict=True):
-                if error is not None:
-                    await outbox.put_off(session, row, error=error, now=self._now())
+            for row, refusal in zip(rows, refusals, strict=True):
+                if refusal is not None:
+                    await outbox.put_off(
+                        session, row, error=refusal.error, outage=refusal.outage, now=self._now()
+                    )  # fmt: skip
         return len(done)
 
-    async def _hand_over(self, row: Outbox) -> str | None:
-        """None, or why it must be tried again."""
+    async def _hand_over(self, row: Outbox) -> Refusal | None:
+        """None, or why it must be tried again: a poisoned row stops no other one."""
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await hand_over(
@@ -51,9 +62,9 @@ class OutboxRelay:
                     arguments=row.arguments,
                     task_queue=self._task_queue,
                 )
-        except (RPCError, RuntimeError, TimeoutError, KeyError, TypeError) as error:
-            log.warning(
-                "outbox_put_off", outbox_id=row.id, kind=row.kind, attempt=row.tries + 1, error=type(error).__name__
-            )
-            return f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others go on
+            name = type(error).__name__
+            outage = isinstance(error, RPCError | RuntimeError | TimeoutError)
+            log.warning("outbox_put_off", outbox_id=row.id, kind=row.kind, attempt=row.tries + 1, error=name)
+            return Refusal(f"{name}: {error}", outage)
         return None

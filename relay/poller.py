@@ -1,14 +1,15 @@
 """The events poller: what a lost webhook would have told us is found in the processor's list (decision 5)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
 
 from store import inbox
-from store.database import Database, DatabaseUnavailableError
+from store.database import Database
+from store.inbox import UnreadableEventError
 
 log = structlog.get_logger()
 EVERY_SECONDS = 30.0
@@ -28,7 +29,16 @@ class ListedEvent(Protocol):
         ...
 
 
-EventSource = Callable[[str | None], Awaitable[Sequence[ListedEvent]]]
+class EventSource(Protocol):
+    """The processor's list of events; both raise ValueError for an event that is not in it any more."""
+
+    async def events_after(self, event_id: str | None) -> Sequence[ListedEvent]:
+        """A page of those newer than ``event_id``, oldest first."""
+        ...
+
+    async def events_before(self, event_id: str | None) -> Sequence[ListedEvent]:
+        """A page of those older than ``event_id``, newest first; without it the newest of all."""
+        ...
 
 
 class EventsPoller:
@@ -38,12 +48,12 @@ class EventsPoller:
         self,
         *,
         database: Database,
-        events_after: EventSource,
+        events: EventSource,
         now: Callable[[], datetime],
         every_seconds: float = EVERY_SECONDS,
     ) -> None:
         self._database = database
-        self._events_after = events_after
+        self._events = events
         self._now = now
         self._every = every_seconds
 
@@ -53,33 +63,55 @@ class EventsPoller:
             try:
                 while await self.step():
                     continue
-            except (ConnectionError, DatabaseUnavailableError) as outage:
+            except ConnectionError as outage:
                 log.warning("poller_waits", error=type(outage).__name__)
-            except ValueError as refused:
-                # The event we had read is older than the 30 days that the processor keeps: begin at the newest.
-                log.warning("poller_begins_anew", error=type(refused).__name__)
-                await self._begin()
             except Exception:
                 log.exception("poller_failed")
             await asyncio.sleep(self._every)
 
     async def step(self) -> int:
-        """Read one page; how many events were listed."""
+        """Read one page; how many events were listed that had not been read."""
         async with self._database.transaction() as session:
             cursor = await inbox.cursor(session)
         if cursor is None:
-            await self._begin()
-            return 0
-        return await self._store(await self._events_after(cursor))
-
-    async def _begin(self) -> None:
-        await self._store(await self._events_after(None))
-
-    async def _store(self, events: Sequence[ListedEvent]) -> int:
+            return await self._begin()
+        if not cursor:
+            return await self._read_all()
+        try:
+            events = await self._events.events_after(cursor)
+        except ValueError as refused:
+            # Down for longer than the 30 days that the processor keeps: whatever it still has is read.
+            log.warning("poller_reads_all", error=type(refused).__name__)
+            return await self._read_all()
         if events:
-            async with self._database.transaction() as session:
-                for event in events:
-                    if await inbox.take_in(session, event.payload, now=self._now()):
-                        log.info("poller_found", event_id=event.id, kind=event.payload["type"])
-                await inbox.move_cursor(session, events[-1].id, now=self._now())
+            await self._store(events, cursor=events[-1].id)
         return len(events)
+
+    async def _begin(self) -> int:
+        """What was before us is not ours; a list that is empty yet is ours from its first event on."""
+        newest = list(await self._events.events_before(None))[:1]
+        await self._store(newest, cursor=newest[0].id if newest else "")
+        return 0
+
+    async def _read_all(self) -> int:
+        """From the newest back to the oldest; the cursor moves when all are stored."""
+        newest, page = "", await self._events.events_before(None)
+        while page:
+            newest = newest or page[0].id
+            await self._store(page, cursor=None)
+            page = await self._events.events_before(page[-1].id)
+        await self._store([], cursor=newest)
+        return 0
+
+    async def _store(self, events: Sequence[ListedEvent], *, cursor: str | None) -> None:
+        async with self._database.transaction() as session:
+            for event in events:
+                try:
+                    is_new = await inbox.take_in(session, event.payload, now=self._now())
+                except UnreadableEventError as error:
+                    log.warning("poller_skipped", event_id=event.id, error=str(error))
+                    continue
+                if is_new:
+                    log.info("poller_found", event_id=event.id, kind=event.payload["type"])
+            if cursor is not None:
+                await inbox.move_cursor(session, cursor, now=self._now())

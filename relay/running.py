@@ -1,4 +1,4 @@
-"""All hand-offs of one process: outbox, inbox and the poller, side by side until they are stopped."""
+"""All hand-offs of one process: outbox, inbox, the poller and the watch, side by side until they are stopped."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 
 from relay.draining import drain
 from relay.inbox import InboxRelay
 from relay.outbox import OutboxRelay
 from relay.poller import EventSource, EventsPoller
+from relay.watching import Watch
 from store.database import Database, Listener
 
 CHANNELS = ("prepay_outbox", "prepay_inbox")
@@ -23,18 +25,21 @@ async def relaying(
     listener: Listener,
     client: Client,
     task_queue: str,
-    events_after: EventSource,
+    events: EventSource,
     now: Callable[[], datetime],
     poll_seconds: float,
+    meter: MetricMeter,
 ) -> AsyncGenerator[None]:
     """Hand on what waits while the block runs. ``listener`` listens on CHANNELS."""
     outbox = OutboxRelay(database=database, client=client, task_queue=task_queue, now=now)
     inbox = InboxRelay(database=database, client=client, now=now)
-    poller = EventsPoller(database=database, events_after=events_after, now=now, every_seconds=poll_seconds)
+    poller = EventsPoller(database=database, events=events, now=now, every_seconds=poll_seconds)
+    watch = Watch(database=database, meter=meter, now=now)
     loops = [
         asyncio.create_task(drain(channel="prepay_outbox", listener=listener, step=outbox.step), name="outbox"),
         asyncio.create_task(drain(channel="prepay_inbox", listener=listener, step=inbox.step), name="inbox"),
         asyncio.create_task(poller.run(), name="poller"),
+        asyncio.create_task(watch.run(), name="watch"),
     ]
     try:
         yield

@@ -7,14 +7,24 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import asyncpg
+import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 driver: Any = asyncpg  # it carries no types
+log = structlog.get_logger()
 
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 15_000
+#: A statement that Postgres has not ended by then is lost: the network swallows it, and no server will ever answer.
+COMMAND_SECONDS = 17
+#: How often a listener asks whether its connection is still one.
+LISTENER_CHECK_SECONDS = 15
+# Connection lost, no room, shut down or canceled by the server, disk full; read-only after a failover; idle too long;
+# deadlock, serialization and lock time-outs: nothing was committed, and the same again may succeed.
+_OUTAGE_CLASSES = ("08", "53", "57", "58")
+_OUTAGE_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03"})
 
 
 class DatabaseUnavailableError(ConnectionError):
@@ -40,6 +50,7 @@ class Database:
             hide_parameters=True,  # an error's text names no customer
             connect_args={
                 "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
                 "server_settings": {
                     "application_name": "prepay",
                     "statement_timeout": str(STATEMENT_MILLISECONDS),
@@ -85,17 +96,23 @@ class _outages:  # noqa: N801 - reads as a clause of the with statement
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, OSError | InterfaceError | PoolTimeout) and not isinstance(
-            error, DatabaseUnavailableError
-        ):
-            raise DatabaseUnavailableError(str(error)) from error
-        if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_outage(error.orig)):
-            raise DatabaseUnavailableError(str(error.orig)) from error
+        if error is not None and not isinstance(error, DatabaseUnavailableError) and is_outage(error):
+            raise DatabaseUnavailableError(type(error).__name__) from error
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether ``error`` says that Postgres is away or busy, as against something being wrong with what it was asked."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, InterfaceError) or _is_outage(error.orig)
+    return isinstance(error, PoolTimeout) or _is_outage(error)
 
 
 def _is_outage(error: BaseException | None) -> bool:
-    state = getattr(error, "sqlstate", None) or ""
-    return isinstance(error, OSError) or state[:2] in {"08", "53", "57", "58"} or state == "25006"
+    """Of the driver's own errors, and of those that SQLAlchemy makes of them."""
+    if isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return True
+    state = str(getattr(error, "sqlstate", None) or "")
+    return state.startswith(_OUTAGE_CLASSES) or state in _OUTAGE_STATES
 
 
 def _setter(event: asyncio.Event) -> Callable[[object], None]:
@@ -129,20 +146,32 @@ class Listener:
     async def _run(self) -> None:
         while True:
             try:
-                connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)
-            except (OSError, asyncpg.PostgresError, TimeoutError):
+                connection = await driver.connect(self._url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it was: waiters look by time until this succeeds
+                log.warning("listener_waits_for_postgres", error=type(error).__name__)
                 await asyncio.sleep(1)
                 continue
-            closed = asyncio.Event()
-            connection.add_termination_listener(_setter(closed))
             try:
-                for channel in self._channels:
-                    await connection.add_listener(channel, self._heard)
-                await closed.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._listen(connection)
+            except Exception as error:  # noqa: BLE001 - as above
+                log.warning("listener_lost_postgres", error=type(error).__name__)
                 await asyncio.sleep(1)
             finally:
                 connection.terminate()
+
+    async def _listen(self, connection: Any) -> None:
+        """Listen until the connection is lost; one that the network swallowed is noticed by asking it."""
+        closed = asyncio.Event()
+        connection.add_termination_listener(_setter(closed))
+        for channel in self._channels:
+            await connection.add_listener(channel, self._heard)
+        for event in [event for events in self._events.values() for event in events]:
+            event.set()  # what was told while nobody listened is looked for
+        while not closed.is_set():
+            try:
+                await asyncio.wait_for(closed.wait(), LISTENER_CHECK_SECONDS)
+            except TimeoutError:
+                await connection.fetchval("SELECT 1")
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         for key in ((channel, str(payload)), (channel, None)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from store.database import CONNECT_SECONDS, DatabaseUnavailableError
+from store.database import CONNECT_SECONDS, DatabaseUnavailableError, is_outage
 
 driver: Any = asyncpg  # it carries no types
 
@@ -30,6 +30,7 @@ class Locks:
         """Give up every lock."""
         if self._connection is not None:
             self._connection.terminate()
+            self._connection = None
 
     @asynccontextmanager
     async def hold(self, *parts: str) -> AsyncGenerator[bool]:
@@ -60,10 +61,17 @@ class Locks:
             await self.close()  # a session that ended holds nothing
 
     async def _call(self, statement: str, key: int) -> bool:
-        async with self._one_statement:
-            try:
-                if self._connection is None or self._connection.is_closed():
-                    self._connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)
-                return bool(await self._connection.fetchval(statement, key, timeout=CONNECT_SECONDS))
-            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-                raise DatabaseUnavailableError(str(error)) from error
+        try:
+            # One limit for turn, connection and statement: behind a dead network those who queue give up together.
+            async with asyncio.timeout(CONNECT_SECONDS), self._one_statement:
+                try:
+                    if self._connection is None or self._connection.is_closed():
+                        self._connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)
+                    return bool(await self._connection.fetchval(statement, key))
+                except BaseException:
+                    await self.close()  # whether it holds the lock nobody knows: a session that ended holds nothing
+                    raise
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            raise DatabaseUnavailableError(type(error).__name__) from error

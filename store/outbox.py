@@ -12,6 +12,8 @@ from models.hand_off import Outbox
 from store.ids import new_id
 
 LONGEST_WAIT_SECONDS = 60
+#: While Temporal is away, which is no fault of the row: it is not kept waiting long after.
+OUTAGE_WAIT_SECONDS = 4
 
 
 async def add(
@@ -60,10 +62,11 @@ async def handed(session: AsyncSession, outbox_ids: Sequence[str], *, now: datet
     )
 
 
-async def put_off(session: AsyncSession, row: Outbox, *, error: str, now: datetime) -> None:
-    """Try ``row`` again later: after 1, 2, 4 … seconds, at most a minute."""
+async def put_off(session: AsyncSession, row: Outbox, *, error: str, outage: bool, now: datetime) -> None:
+    """Try ``row`` again later: after 1, 2, 4 … seconds, at most a minute; four seconds when it is an ``outage``."""
+    longest = OUTAGE_WAIT_SECONDS if outage else LONGEST_WAIT_SECONDS
     row.tries += 1
     row.last_error = error[:500]
-    row.next_try_at = now + timedelta(seconds=min(2 ** min(row.tries - 1, 10), LONGEST_WAIT_SECONDS))
+    row.next_try_at = now + timedelta(seconds=min(2 ** min(row.tries - 1, 10), longest))
     session.add(row)
     await session.flush()

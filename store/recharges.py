@@ -35,12 +35,16 @@ class NewRecharge:
     metadata: JSON
 
 
-async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> tuple[Recharge, str]:
+async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> tuple[Recharge, str | None]:
     """Commit-to-be of one recharge: its row, its pending entry, its hand-off. Gives the row and the outbox id.
 
-    The account is locked first, as by everyone who changes its balance.
+    The account is locked first, as by everyone who changes its balance. A recharge that was made under the same key in
+    the meantime is given as it is, without an outbox id.
     """
     await ledger.lock(session, [new.account_id])
+    there = await by_key(session, account_id=new.account_id, key=new.idempotency_key)
+    if there is not None:
+        return there, None
     expected = expected_on(now) if new.method_kind == "bank" else None
     row = Recharge(
         account_id=new.account_id,

@@ -1,0 +1,58 @@
+"""Figures of what waits to be handed on, beside the worker's other metrics."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from temporalio.common import MetricGauge, MetricMeter
+
+from store import backlog
+from store.backlog import Backlog
+from store.database import Database
+
+log = structlog.get_logger()
+EVERY_SECONDS = 10.0
+
+
+class Watch:
+    """Gauges ``prepay_outbox_…`` and ``prepay_inbox_…``: rows that wait, were put off, and the oldest one's age."""
+
+    def __init__(self, *, database: Database, meter: MetricMeter, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+        self._gauges = {box: _gauges(meter, box) for box in ("outbox", "inbox")}
+
+    async def run(self) -> None:
+        """Count for ever."""
+        while True:
+            try:
+                await self.step()
+            except ConnectionError as outage:
+                log.warning("watch_waits", error=type(outage).__name__)
+            except Exception:
+                log.exception("watch_failed")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def step(self) -> None:
+        """Count once."""
+        async with self._database.transaction() as session:
+            found = {
+                "outbox": await backlog.outbox(session, now=self._now()),
+                "inbox": await backlog.inbox(session, now=self._now()),
+            }
+        for box, counted in found.items():
+            self._show(self._gauges[box], counted)
+
+    @staticmethod
+    def _show(gauges: tuple[MetricGauge, MetricGauge, MetricGauge], counted: Backlog) -> None:
+        for gauge, figure in zip(gauges, (counted.waiting, counted.put_off, counted.oldest_seconds), strict=True):
+            gauge.set(figure)
+
+
+def _gauges(meter: MetricMeter, box: str) -> tuple[MetricGauge, MetricGauge, MetricGauge]:
+    return (
+        meter.create_gauge(f"prepay_{box}_waiting", f"Rows of the {box} that are not handed on yet"),
+        meter.create_gauge(f"prepay_{box}_put_off", "Those of them that were tried and put off"),
+        meter.create_gauge(f"prepay_{box}_oldest_seconds", "Age of the oldest of them"),
+    )
