@@ -26,7 +26,7 @@ _CSP = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
-_TICKS = re.compile("`([^`]+)`")
+_TICKS = re.compile("``?([^`]+)``?")
 
 
 def _ticks(text: str) -> Markup:

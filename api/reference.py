@@ -149,7 +149,7 @@ def _example(
     if body:
         required = {name: body["properties"][name] for name in body.get("required", [])}
         sample = {name: _sample(name, schema, schemas) for name, schema in required.items()}
-        lines.append(f"--json '{json.dumps(sample)}'")
+        lines.append(f"--json '{json.dumps(sample, ensure_ascii=False)}'")
     if method not in {"GET", "POST"} or (method == "POST" and not body):
         lines.insert(1, f"-X {method}")
     return " \\\n  ".join(lines)

@@ -34,6 +34,7 @@ async def test_the_reference_shows_every_route(shared_api):
     page = (await shared_api.anyone.get("/docs")).text
     for _, path in routes(shared_api.app):
         assert f" {path}</p>" in page
+    assert "`" not in page
 
 
 def test_every_code_is_documented_in_words():
