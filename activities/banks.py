@@ -5,7 +5,16 @@ from datetime import date, datetime
 
 from gateways.processor import Processor, Setup
 from models.bank_account import BankAccount
-from rules.bank_verification import EXPIRY, Answer, Status, attempts_allowed, attempts_left, judge
+from rules.bank_verification import (
+    EXPIRY,
+    NOT_SUPPORTED,
+    REFUSED,
+    Answer,
+    Status,
+    attempts_allowed,
+    attempts_left,
+    judge,
+)
 from store import bank_accounts, bank_attempts, customers, mandates, notices
 from store.database import AsyncSession, Database
 
@@ -106,8 +115,10 @@ class Following:
             if is_open(bank):
                 await self.write_answer(session, bank, tried, now=ref.now)
                 await bank_accounts.move(session, bank, status, reason=reason, now=ref.now)
-                kind = "bank_expired" if status is Status.EXPIRED else "bank_verification_failed"
-                await self._tell(session, bank, kind, cause=bank.id, now=ref.now)
+                # A token that is none is the caller's mistake, who is told by the answer.
+                if reason not in {NOT_SUPPORTED, REFUSED}:
+                    kind = "bank_expired" if status is Status.EXPIRED else "bank_verification_failed"
+                    await self._tell(session, bank, kind, cause=bank.id, now=ref.now)
         return as_value(bank)
 
     async def clean_up(self, bank: BankAccount) -> None:

@@ -60,8 +60,8 @@ async def test_what_is_no_us_bank_account_is_refused_and_takes_no_place(house, t
         shown = await house.get(f"bank_accounts/{answer.json()['bank_account']}")
         assert (shown["status"], shown["failure"]["code"], shown["attempts_left"]) == ("verification_failed", code, 0)
         assert await setups(house) == []
+        assert await house.notices() == []
         assert (await house.add_bank())["status"] == "verification_pending"
-    assert "mandate_copy" not in (await house.notices())[:1]
 
 
 async def test_a_bank_account_that_is_another_customers_is_left_alone(house):
@@ -76,10 +76,46 @@ async def test_a_bank_account_that_is_another_customers_is_left_alone(house):
         )  # fmt: skip
         await house.processor.verify_setup(setup.id, code="SM11AA", amounts=None, key="theirs")
         answer = await house.post_bank(method.id)
-        assert answer.status_code in {201, 422}, answer.text
-        if answer.status_code == 422:
-            await house.delete(f"bank_accounts/{answer.json()['bank_account']}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "payment_method_refused")
+        await house.delete(f"bank_accounts/{answer.json()['bank_account']}")
         assert (await house.processor.retrieve_method(method.id)).customer == other
+
+
+async def test_one_that_the_processor_verifies_at_once_is_verified(house):
+    async with house.working():
+        await house.add_card()
+        method = await house.processor.retrieve_method("pm_usBankAccount_success")
+        world = house.sandbox._world
+        with world.store.transaction():
+            known = world.get("payment_method", method.id)
+            known["_"]["verified"] = True
+            world.save(known)
+        bank = await house.add_bank(method.id)
+        assert (bank["status"], bank["mandate"]["status"]) == ("verified", "active")
+        assert await house.notices() == ["bank_verified", "mandate_copy"]
+
+
+async def test_removed_while_the_setup_is_being_made(house):
+    async with house.working():
+        await house.add_card()
+        await house.control(
+            "faults", {"path": "/v1/setup_intents", "method": "POST", "kind": "slow", "seconds": 2, "times": 1}
+        )
+        adding = asyncio.create_task(house.post_bank())
+        (bank,) = await house.until("prepay_bank_account", None, asked_for, lambda _: listed(house))
+        removed = await house.delete(f"bank_accounts/{bank['id']}")
+        assert removed.json()["status"] == "removed"
+        assert (await adding).json()["status"] == "removed"
+        assert await house.finished(f"verify/{bank['id']}") == "removed"
+        assert [one.status for one in await setups(house)] == ["canceled"]
+
+
+async def listed(house):
+    return (await house.get("bank_accounts"))["data"]
+
+
+def asked_for(banks):
+    return banks and banks[0]["payment_method"] is not None
 
 
 async def test_a_deposit_that_cannot_be_sent(house):
