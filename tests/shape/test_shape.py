@@ -122,6 +122,7 @@ def test_only_entry_points_read_the_environment() -> None:
     }
     allowed = {
         "commands/stack.py",  # ports and pace of the local stack, which is not part of the application
+        "commands/doctor.py",  # says where each setting came from
         "migrations/env.py",  # alembic's own entry point
     }
     assert {name for name in readers if not name.startswith("sandbox/")} <= allowed
