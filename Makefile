@@ -34,7 +34,7 @@ check: $(READY)  ## Format, lint, types, import contracts, deployment files, the
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
-	@$(BIN)/yamllint --strict docker-compose.yml .yamllint.yml
+	@$(BIN)/yamllint --strict docker-compose.yml .yamllint.yml deploy
 	@$(MAKE) --no-print-directory test
 
 format: $(READY)  ## Format the code and mend what the linter can
