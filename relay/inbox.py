@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.hand_off import Inbox
+from models.inbox import Inbox
 from relay.matching import Verdict, match
 from store import inbox, notices
 from store.database import Database, is_outage

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.hand_off import Inbox
+from models.inbox import Inbox
 from models.recharge import Recharge
 from store import bank_accounts, cards, recharges
 

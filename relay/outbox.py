@@ -9,7 +9,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from models.hand_off import Outbox
+from models.outbox import Outbox
 from store import outbox
 from store.database import Database
 from workflows.starting import hand_over

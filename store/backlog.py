@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.hand_off import Inbox, Outbox
+from models.inbox import Inbox
+from models.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)

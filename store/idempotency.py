@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.base import JSON
-from models.hand_off import IdempotentAnswer
+from models.idempotency import IdempotentAnswer
 
 KEPT = timedelta(days=30)
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.base import JSON
-from models.hand_off import Inbox, PollCursor
+from models.inbox import Inbox, PollCursor
 
 KEEP_TRYING = timedelta(days=1)
 LONGEST_WAIT_SECONDS = 600

@@ -10,7 +10,7 @@ from sqlmodel import col
 from models.bank_account import BankAccount, Mandate
 from models.base import JSON
 from models.card import Card
-from models.hand_off import Inbox
+from models.inbox import Inbox
 from models.recharge import Recharge
 from rules.notices import KINDS
 

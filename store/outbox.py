@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.base import JSON
-from models.hand_off import Outbox
+from models.outbox import Outbox
 from store.ids import new_id
 
 LONGEST_WAIT_SECONDS = 60

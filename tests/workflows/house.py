@@ -21,8 +21,8 @@ from activities.heartbeats import Heartbeats
 from api.app import create_app
 from api.context import Context
 from gateways.stripe import StripeProcessor
-from models.hand_off import Outbox
 from models.notice import Notice
+from models.outbox import Outbox
 from relay.inbox import InboxRelay
 from sandbox.stripe.server import Server
 from settings import Settings
