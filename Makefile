@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	--python-version 3.11
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test check format lock clean
+.PHONY: help install demo dev test check format lock upgrade clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,24 +31,26 @@ dev: $(READY)  ## The whole stack in the foreground until Ctrl-C
 test: $(READY)  ## The whole test suite
 	@$(BIN)/python -m pytest
 
-check: $(READY)  ## Format, lint, types, import contracts, deployment files, then the tests
+check: $(READY)  ## Format, lint, types, import contracts, deployment files, requirements, then the tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/yamllint --strict docker-compose.yml .yamllint.yml deploy
+	@$(BIN)/python -m pip check
 	@$(MAKE) --no-print-directory test
 
 format: $(READY)  ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: $(READY)  ## Resolve requirements.lock and requirements-production.lock anew
+lock: $(READY)  ## Resolve the lock files for a changed pyproject.toml; other versions stay
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
-		--python-version 3.11 --extra local --extra dev pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
-		--python-version 3.11 -c requirements.lock pyproject.toml -o requirements-production.lock
+	@$(COMPILE) $(UPGRADE) --extra local --extra dev pyproject.toml -o requirements.lock
+	@$(COMPILE) -c requirements.lock pyproject.toml -o requirements-production.lock
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock  ## The same, with the newest versions
 
 clean:  ## Remove the development data
 	@rm -rf .prepay
