@@ -13,4 +13,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("The book only grows: restore a backup instead")
+    raise RuntimeError("The book only grows: restore a backup instead")

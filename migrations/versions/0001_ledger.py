@@ -262,4 +262,4 @@ def statements(script: str) -> list[str]:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("The book only grows: restore a backup instead")
+    raise RuntimeError("The book only grows: restore a backup instead")
