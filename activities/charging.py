@@ -15,7 +15,7 @@ from models.recharge import Recharge
 from rules.declines import Decline, explain
 from rules.outcomes import Outcome, State, state_of
 from rules.pay_links import digest, pay_token
-from store import attempts, customers, methods, notices, recharges, timeline
+from store import attempts, customers, methods, notices, recharges
 from store.database import AsyncSession, Database
 
 
@@ -162,39 +162,23 @@ class Charging:
         self, ref: RechargeRef, intent: Intent, *, attempt: int, failure: Decline | None = None
     ) -> Outcome:
         """Keep what the intent says of the newest attempt, and give it as a value for the workflow."""
-        failure = failure or _decline(intent)
-        state = state_of(status=intent.status, failure_code=failure.code if failure else None, attempted=attempt > 0)
-        outcome = Outcome(
-            state=state, attempt=attempt, charge=intent.latest_charge, failure_code=failure.code if failure else None
-        )
         token = pay_token(self._link_key, account_id=ref.account_id, recharge_id=ref.recharge_id)
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            if _altered(row, intent):
-                return await self._tell_altered(session, row, outcome, ref)
+            altered = _altered(row, intent)
+            failure = explain(code="payment_altered") if altered else failure or _decline(intent)
+            code = failure.code if failure else None
+            state = state_of(status=intent.status, failure_code=code, attempted=attempt > 0)
             outcome = await attempts.record(
-                session, row, outcome, action_url=intent.action_url, action_digest=digest(token),
-                failure=failure, now=ref.now,
+                session, row,
+                Outcome(
+                    state=State.ALTERED if altered else state, attempt=attempt, charge=intent.latest_charge,
+                    failure_code=code,
+                ),
+                action_url=intent.action_url, action_digest=digest(token), failure=failure, now=ref.now,
             )  # fmt: skip
-            if state is State.REQUIRES_ACTION and row.finished_at is None:
-                await notices.add(
-                    session, account_id=row.account_id, kind="action_needed", cause=row.id,
-                    facts={"recharge": row.id}, now=ref.now,
-                )  # fmt: skip
+            await _tell(session, row, outcome, now=ref.now)
         return outcome
-
-    @staticmethod
-    async def _tell_altered(session: AsyncSession, row: Recharge, outcome: Outcome, ref: RechargeRef) -> Outcome:
-        """The intent is for other money than the recharge: nothing is booked by it, and people must look, daily."""
-        await timeline.tell(
-            session, account_id=row.account_id, recharge_id=row.id, key="altered", what="payment_altered",
-            detail="The payment was changed at the processor: it is not for this amount any more", now=ref.now,
-        )  # fmt: skip
-        await notices.add(
-            session, account_id=row.account_id, kind="recharge_altered", cause=f"{row.id}/{ref.now.date()}",
-            facts={"recharge": row.id}, now=ref.now,
-        )  # fmt: skip
-        return replace(outcome, state=State.ALTERED, failure_code="payment_altered")
 
     def _return_url(self, row: Recharge) -> str:
         token = pay_token(self._link_key, account_id=row.account_id, recharge_id=row.id)
@@ -207,6 +191,18 @@ _WAITS_FOR_CONFIRM = frozenset({"requires_payment_method", "requires_confirmatio
 def _altered(row: Recharge, intent: Intent) -> bool:
     """Whether the intent could take other money than the recharge is for; a canceled one takes none."""
     return intent.status != "canceled" and (intent.amount_cents, intent.currency) != (row.amount_cents, row.currency)
+
+
+async def _tell(session: AsyncSession, row: Recharge, outcome: Outcome, *, now: datetime) -> None:
+    """Ask the customer to confirm; tell operators, once a day, of a payment that somebody changed."""
+    facts = {"recharge": row.id}
+    if outcome.state is State.REQUIRES_ACTION and row.finished_at is None:
+        await notices.add(session, account_id=row.account_id, kind="action_needed", cause=row.id, facts=facts, now=now)
+    if outcome.state is State.ALTERED:
+        cause = f"{row.id}/{now.date()}"
+        await notices.add(
+            session, account_id=row.account_id, kind="recharge_altered", cause=cause, facts=facts, now=now
+        )
 
 
 def _decline(intent: Intent) -> Decline | None:

@@ -60,8 +60,9 @@ async def done(token: str, request: Request) -> Response:
         row = await _of_token(context, token)
         if row is None:
             return _page("unknown", status=404)
-        await _look(context, row)
-        row = await _settled(context, row)
+        # What has been decided is being booked: the customer is not sent back to the bank's page meanwhile.
+        decided = await _look(context, row) not in {None, "requires_action", "processing"}
+        row = await _settled(context, row, decided=decided)
     except DatabaseUnavailableError as error:
         return _busy(error)
     if row.return_url is not None:
@@ -76,26 +77,27 @@ async def _of_token(context: Context, token: str) -> Recharge | None:
         return await recharges.by_action_digest(session, digest(token))
 
 
-async def _look(context: Context, row: Recharge) -> None:
-    """A hint to the workflow, however often the page is loaded: a workflow takes some thousands of updates, not more.
+async def _look(context: Context, row: Recharge) -> str | None:
+    """How the payment stands, None when nobody says. The webhook says the same, perhaps later.
 
-    The webhook says the same, perhaps later.
+    The look of one moment is one update, however often the page is loaded: a workflow takes some thousands, not more.
     """
     if row.finished_at is None:
         moment = int(context.now().timestamp()) // _LOOK_EVERY_SECONDS
         with suppress(Problem):
-            await update(
+            return await update(
                 context, workflow_id=f"recharge/{row.id}", name="look_now", update_id=f"look/{row.id}/{moment}"
             )  # fmt: skip
+    return None
 
 
-async def _settled(context: Context, row: Recharge) -> Recharge:
+async def _settled(context: Context, row: Recharge, *, decided: bool = False) -> Recharge:
     return await until(
         context,
         channel="prepay_recharge",
         record_id=row.id,
         read=lambda session: recharges.get(session, account_id=row.account_id, recharge_id=row.id),
-        done=lambda found: found.finished_at is not None or found.action_url is not None,
+        done=lambda found: found.finished_at is not None or (found.action_url is not None and not decided),
         seconds=5.0,
     )
 

@@ -79,7 +79,7 @@ async def record(
     first_seen = attempt is not None and attempt.outcome != outcome.state
     if attempt is not None:
         attempt.outcome, attempt.charge = outcome.state, outcome.charge
-        if failure is not None or outcome.state is not State.CANCELED:
+        if attempt.failure is None or outcome.state is not State.CANCELED:
             attempt.failure = asdict(failure) if failure else None
         session.add(attempt)
     if row.finished_at is None and outcome.state is State.PROCESSING and row.method_kind == "bank" and first_seen:
@@ -109,6 +109,7 @@ _TOLD = {
     State.DECLINED: "declined",
     State.SUCCEEDED: "confirmed",
     State.CANCELED: "canceled_by_processor",
+    State.ALTERED: "payment_altered",
 }
 
 
@@ -117,6 +118,6 @@ def _words(outcome: Outcome, row: Recharge, failure: Decline | None) -> str | No
         return f"Sent to the bank; the answer is expected on {row.expected_on}: {row.expected_why}"
     if outcome.state is State.REQUIRES_ACTION and row.action_url is not None:
         return "The customer is on the bank's page"
-    if outcome.state in {State.DECLINED, State.REQUIRES_ACTION} and failure is not None:
+    if outcome.state in {State.DECLINED, State.ALTERED, State.REQUIRES_ACTION} and failure is not None:
         return failure.message
     return "The bank wants the customer to confirm this payment" if outcome.state is State.REQUIRES_ACTION else None

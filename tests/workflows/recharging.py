@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlalchemy import text
+
 from rules.business_days import eastern, eastern_date, is_business_day
 from rules.settlement import watchdog_at
 from sandbox.stripe.clock import NOON
@@ -60,6 +62,16 @@ def handle(house, recharge):
     return house.temporal.get_workflow_handle(f"recharge/{recharge['id']}", result_type=str)
 
 
+async def steps(house, recharge):
+    """The activities that were scheduled, by name."""
+    history = await handle(house, recharge).fetch_history()
+    return [
+        one.activity_task_scheduled_event_attributes.activity_type.name
+        for one in history.events
+        if one.HasField("activity_task_scheduled_event_attributes")
+    ]
+
+
 async def ended(house, recharge):
     """The final status, reached by skipping whatever time the workflow waits."""
     return await house.finished(f"recharge/{recharge['id']}")
@@ -89,10 +101,20 @@ async def submitted(house, recharge):
 
 
 async def to_the_watchdog(house, found, *, days=0, minutes=5):
-    """A little past 21:00 Eastern of the expected date, ``days`` later."""
+    """A little past 21:00 Eastern of the expected date, or ``days`` later."""
     until = watchdog_at(found.expected_on) + timedelta(days=days, minutes=minutes)
     await house.environment.sleep(until - await house.environment.get_current_time())
     await house.sync()
+
+
+async def times_told(house, kind, times):
+    """How often ``kind`` was told, once that is ``times``; the test's own time-out ends a wait in vain."""
+
+    async def count(session):
+        query = text("SELECT count(*) FROM notice WHERE account_id = :account AND kind = :kind")
+        return (await session.execute(query, {"account": house.account.id, "kind": kind})).scalar_one()
+
+    return await house.until("prepay_outbox", None, lambda found: found == times, count)
 
 
 async def intents(house):
