@@ -1,15 +1,11 @@
 """The sandbox as a server, in a process of its own or inside a test."""
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,22 +17,13 @@ from sandbox.stripe.clock import Clock
 from sandbox.stripe.control import Control
 from sandbox.stripe.idempotency import Keys
 from sandbox.stripe.pages import Pages
-from sandbox.stripe.protocol import CuttableProtocol, cut
+from sandbox.stripe.protocol import Listener, cut
 from sandbox.stripe.storage import Store
 from sandbox.stripe.webhooks import Webhooks
 from sandbox.stripe.world import World
 
 METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 LONGEST_WAIT = 0.2
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its signal handlers: who starts the sandbox decides when it stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals alone."""
-        yield
 
 
 class Server:
@@ -67,35 +54,18 @@ class Server:
         """Listen; returns when requests are answered."""
         self._webhooks = Webhooks(self._store)
         self._api = Api(self._world, self._keys, self._webhooks)
-        self._socket = _listen(*self._address)
-        host, port = self._socket.getsockname()[:2]
-        self.url = f"http://{host}:{port}"
-        config = uvicorn.Config(
-            self._application(),
-            http=CuttableProtocol,
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            backlog=2048,
-        )
-        self._uvicorn = _Uvicorn(config)
-        serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
-        self._tasks = [serving, asyncio.create_task(self._webhooks.run()), asyncio.create_task(self._tick())]
+        self._listener = Listener(self._application(), host=self._address[0], port=self._address[1])
+        self.url = await self._listener.start()
+        self._tasks = [asyncio.create_task(self._webhooks.run()), asyncio.create_task(self._tick())]
 
     async def stop(self) -> None:
         """Finish the requests under way and close."""
-        self._uvicorn.should_exit = True
-        serving, *background = self._tasks
-        await serving
-        for task in background:
+        await self._listener.stop()
+        for task in self._tasks:
             task.cancel()
-        for task in background:
+        for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        self._socket.close()
         self._store.close()
 
     async def __aenter__(self) -> Self:
@@ -136,17 +106,5 @@ class Server:
             left = None if following is None else self._world.clock.wall_seconds_until(following)
             pause = None if not running else min(LONGEST_WAIT, left if left is not None else LONGEST_WAIT)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.listen(2048)
-    return listener
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()

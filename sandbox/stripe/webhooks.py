@@ -8,8 +8,10 @@ import asyncio
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from contextlib import suppress
+from functools import cache
 from random import Random
 
 import httpx2
@@ -23,6 +25,12 @@ FIRST_RETRY, LAST_RETRY = 0.5, 60.0
 ABANDONED_AFTER = 3 * 24 * 3600
 SPREAD = 0.5
 QUIET: Object = {"drop": 0.0, "duplicate": 1, "reorder": False, "delay_seconds": 0.0, "seed": 0, "drawn": 0}
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Reading the certificates takes longer than all else that a start does: once per process.
+    return ssl.create_default_context()
 
 
 def sign(payload: bytes, secret: str, at: int) -> str:
@@ -49,14 +57,16 @@ class Webhooks:
     async def run(self) -> None:
         """Send until canceled."""
         limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        async with httpx2.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False) as client:
+        async with httpx2.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False, verify=_tls()) as client:
             try:
                 while True:
                     self._work.clear()
                     self._plan()
                     self._start(client)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._work.wait(), self._pause())
+                        # Not ``wait_for``: in Python 3.11 it loses a cancellation that comes with the event.
+                        async with asyncio.timeout(self._pause()):
+                            await self._work.wait()
             finally:
                 for task in self._sending:
                     task.cancel()

@@ -13,7 +13,7 @@ from sandbox.stripe.server import Server
 
 @pytest.fixture
 async def client() -> AsyncGenerator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False, timeout=30) as opened:
+    async with httpx2.AsyncClient(trust_env=False, timeout=30, verify=False) as opened:
         yield opened
 
 

@@ -5,13 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import stripe
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.stripe.server import _listen, _Uvicorn
+from sandbox.stripe.protocol import Listener
 
 
 class Receiver:
@@ -62,13 +61,9 @@ async def receiving():
     """A receiver on a free port."""
     receiver = Receiver()
     app = Starlette(routes=[Route("/hook", receiver.receive, methods=["POST"])])
-    socket = _listen("127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{socket.getsockname()[1]}/hook"
-    server = _Uvicorn(uvicorn.Config(app, lifespan="off", log_level="warning", ws="none"))
-    serving = asyncio.create_task(server.serve(sockets=[socket]))
+    listener = Listener(app, host="127.0.0.1", port=0)
+    receiver.url = f"{await listener.start()}/hook"
     try:
         yield receiver
     finally:
-        server.should_exit = True
-        await serving
-        socket.close()
+        await listener.stop()
