@@ -1,6 +1,7 @@
 """Webhooks of the processor: verified on the raw body, stored, acknowledged; acted on later (decision 5)."""
 
 import json
+from logging import DEBUG, INFO
 from typing import Any, Literal
 
 import structlog
@@ -60,7 +61,9 @@ async def take_in(request: Request) -> Response:
             is_new = await inbox.take_in(session, payload, now=context.now())
         except inbox.UnreadableEventError:
             raise _not_an_event() from None
-    log.info("event_stored" if is_new else "event_seen_before", event_id=event.id, kind=event.type)
+    log.log(
+        INFO if is_new else DEBUG, "event_stored" if is_new else "event_seen_before", event_id=event.id, kind=event.type
+    )
     return Response(status_code=200)
 
 
