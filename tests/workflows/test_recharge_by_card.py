@@ -232,3 +232,22 @@ async def test_a_payment_altered_and_paid_stays_pending_and_operators_are_told_d
         assert (await row(house, recharge)).finished_at is None
         assert "altered" in str((await handle(house, recharge).describe()).typed_search_attributes)
         await house.record("recharge/altered_and_paid", f"recharge/{recharge['id']}")
+
+
+async def test_a_card_without_an_answer_is_asked_for_less_and_less(house):
+    """Seven weeks of silence are some looks, not tens of thousands: a history has room for 51,200 events."""
+    async with house.working():
+        recharge, link = await waits_for_customer(house)
+        await opens(house, link)
+        found = await row(house, recharge)
+        await house.stripe.v1.payment_intents.update_async(found.payment_intent, {"capture_method": "manual"})
+        await customer(house, recharge, "succeed")
+        await house.deliver_events()
+        await becomes(house, recharge, lambda found: found.status == "processing")
+        await house.pass_days(49)
+        assert 49 < (await steps(house, recharge)).count("look") < 70
+        await house.stripe.v1.payment_intents.capture_async(found.payment_intent)
+        await house.deliver_events()
+        assert await ended(house, recharge) == "succeeded"
+        assert await balance(house) == ("50.00", "0.00")
+        await house.record("recharge/card_long_in_processing", f"recharge/{recharge['id']}")

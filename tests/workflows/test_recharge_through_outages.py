@@ -1,0 +1,122 @@
+"""Outages of the processor, lost answers and strays: still one charge, one credit, and no wait of a day."""
+
+from datetime import timedelta
+
+import pytest
+
+from store import customers
+from tests.workflows.recharging import ask, balance, charges, ended, intents, row, shown
+
+CREATE, CONFIRM, CANCEL = "/v1/payment_intents", "/v1/payment_intents/*/confirm", "/v1/payment_intents/*/cancel"
+OUTAGES = [
+    {"kind": "error", "status": 500, "times": 3},
+    {"kind": "rate_limit", "times": 2},
+    {"kind": "lock_timeout", "times": 2},
+    {"kind": "drop_before", "times": 2},
+    {"kind": "drop_after", "times": 1},
+    {"kind": "error", "status": 409, "times": 1},
+]
+
+
+def name(outage):
+    return f"{outage['kind']} {outage.get('status', '')} x{outage['times']}"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The API answers as it is after an instant: what follows is the workflow's alone."""
+    monkeypatch.setattr("api.recharges.until", _as_it_is)
+
+
+async def _as_it_is(context, *, read, **_):
+    async with context.database.transaction() as session:
+        return await read(session)
+
+
+async def faults(house, path, outage):
+    await house.control("faults", {"method": "POST", "path": path} | outage)
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=name)
+async def test_creating_and_confirming(house, impatient, outage):
+    async with house.working():
+        card = await house.add_card()
+        await faults(house, CREATE, outage)
+        await faults(house, CONFIRM, outage)
+        recharge = await ask(house, card)
+        assert await ended(house, recharge) == "succeeded"
+        assert [one.status for one in await charges(house)] == ["succeeded"]
+        assert [one.status for one in await intents(house)].count("succeeded") == 1
+        assert await balance(house) == ("50.00", "0.00")
+        found = await row(house, recharge)
+        assert found.finished_at - found.created_at < timedelta(minutes=2)
+        assert all(one["fired"] == outage["times"] for one in (await house.control("faults", method="GET"))["data"])
+        await house.record(f"recharge/outage_{outage['kind']}_{outage.get('status', '')}", f"recharge/{recharge['id']}")
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=name)
+async def test_giving_up(house, impatient, outage):
+    async with house.working():
+        card = await house.add_card("pm_card_chargeCustomerFail")
+        await faults(house, CANCEL, outage)
+        recharge = await ask(house, card)
+        assert await ended(house, recharge) == "failed"
+        assert [one.status for one in await intents(house)] == ["canceled"]
+        assert [one.status for one in await charges(house)] == ["failed"]
+        assert await balance(house) == ("0.00", "0.00")
+        assert (await shown(house, recharge))["failure"]["code"] == "generic_decline"
+
+
+async def test_keys_are_forgotten_between_a_lost_answer_and_the_next_try(house, impatient):
+    async with house.working(cache=0):
+        card = await house.add_card()
+        await faults(house, CONFIRM, {"kind": "drop_after", "times": 1})
+        recharge = await ask(house, card)
+        while not await charges(house):
+            continue
+        await house.control("idempotency_keys/forget")
+        assert await ended(house, recharge) == "succeeded"
+        assert [one.status for one in await charges(house)] == ["succeeded"]
+        assert await balance(house) == ("50.00", "0.00")
+
+
+async def test_the_id_of_the_payment_was_lost_and_there_is_a_stray(house, impatient):
+    async with house.working(cache=0):
+        card = await house.add_card()
+    recharge = await ask(house, card)
+    async with house.database.transaction() as session:
+        customer = await customers.find(session, house.account.id)
+    for _ in range(2):
+        await house.stripe.v1.payment_intents.create_async(
+            {
+                "amount": 5000,
+                "currency": "usd",
+                "customer": customer,
+                "allowed_payment_method_types": ["card", "us_bank_account"],
+                "metadata": {"account": house.account.id, "recharge": recharge["id"]},
+            }
+        )
+    stray, first = await intents(house)
+    async with house.working(cache=0):
+        assert await ended(house, recharge) == "succeeded"
+    assert (await row(house, recharge)).payment_intent == first.id
+    assert {one.id: one.status for one in await intents(house)} == {first.id: "succeeded", stray.id: "canceled"}
+    assert len(await charges(house)) == 1
+    await house.record("recharge/stray_canceled", f"recharge/{recharge['id']}")
+
+
+async def test_the_card_is_removed_between_row_and_confirm(house, impatient, monkeypatch):
+    async with house.working(cache=0):
+        card = await house.add_card()
+    monkeypatch.setattr("api.cards.until", _as_it_is)
+    recharge = await ask(house, card)
+    await house.delete(f"cards/{card['id']}")
+    async with house.working(cache=0):
+        assert await ended(house, recharge) == "failed"
+    assert (await shown(house, recharge))["failure"]["code"] == "method_removed"
+    assert await balance(house) == ("0.00", "0.00")
+    assert await charges(house) == []
+    assert await house.notices() == ["recharge_failed"]
+    await house.record("recharge/card_removed", f"recharge/{recharge['id']}")
+
+
