@@ -53,6 +53,7 @@ class BankEntries:
         found = await self._following.follow(ref, setup, tried=Tried(request.number, met))
         if not found.pending:
             return await self._now(request)
+        bank, attempt = await self._read(request)  # following may have begun the tries anew
         entry = self._open(attempt)
         if entry is None:
             return await self._answered(request, Tried(request.number, Answer.NOT_TAKEN))

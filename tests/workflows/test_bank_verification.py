@@ -137,6 +137,24 @@ async def test_the_processor_falls_back_to_two_amounts(house):
         await house.record("bank_verification/amounts", f"verify/{bank['id']}")
 
 
+async def test_the_processor_falls_back_after_a_code_was_asked_for(house):
+    async with house.working():
+        await house.add_card()
+        bank = await house.add_bank()
+        assert (await entered(house, bank, code="SM00AA")).json()["attempts_left"] == 4
+        world = house.sandbox._world
+        with world.store.transaction():
+            setup = world.get("setup_intent", (await row(house, bank)).setup_intent)
+            setup["next_action"]["verify_with_microdeposits"]["microdeposit_type"] = "amounts"
+            world.save(setup)
+        answer = await entered(house, bank, code="SM11AA")
+        assert (answer.status_code, answer.json()["code"]) == (422, "amounts_required")
+        shown = await house.get(f"bank_accounts/{bank['id']}")
+        assert (shown["microdeposit_type"], shown["attempts_left"]) == ("amounts", 3)
+        assert (await house.notices()).count("bank_deposit_sent") == 2
+        assert (await entered(house, bank, amounts=[45, 32])).json()["status"] == "verified"
+
+
 async def test_three_wrong_pairs_of_amounts_end_it(house):
     await house.control("settings", {"microdeposit_type": "amounts"})
     async with house.working():
