@@ -32,12 +32,12 @@ async def bank_on_file(house, token="pm_usBankAccount_success"):
     return bank
 
 
-async def ask(house, method, amount="50.00", key="the only one"):
+async def ask(house, method, amount="50.00", key="the only one", **more):
     """The recharge as the API answers it."""
     await house.sync()
     answer = await house.owner.post(
         f"/v1/accounts/{house.account.id}/recharges",
-        json={"amount": amount, "payment_method": method["id"]},
+        json={"amount": amount, "payment_method": method["id"]} | more,
         headers={"Idempotency-Key": key},
     )
     assert answer.status_code == 201, answer.text

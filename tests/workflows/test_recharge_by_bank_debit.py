@@ -197,7 +197,7 @@ async def test_blocked_at_the_processor_before_we_hear_of_it(house):
 
 
 async def test_the_day_counts_from_the_confirm(house, monkeypatch):
-    """E9: the POST stores an estimate from its own time; the confirm, here after a night without Temporal, overwrites it."""
+    """E9: the POST stores an estimate from its own time; the confirm overwrites it, here after a night's outage."""
     async with house.working():
         bank = await bank_on_file(house)
         await at_noon(house)

@@ -55,21 +55,29 @@ async def test_succeeded_in_three_activities(house):
         await house.record("recharge/card_succeeded", f"recharge/{recharge['id']}")
 
 
+EXPIRED = {"decline_code": "expired_card", "advice_code": "confirm_card_data"}
+LOST = {"decline_code": "lost_card", "advice_code": "do_not_try_again"}
+
+
 @pytest.mark.parametrize(
     ("story", "fault", "code", "retry"),
     [
         ("card_declined", None, "generic_decline", "later"),
-        ("card_expired", {"decline_code": "expired_card", "advice_code": "confirm_card_data"}, "expired_card", "other_method"),
-        ("card_lost", {"decline_code": "lost_card", "advice_code": "do_not_try_again"}, "lost_card", "other_method"),
+        ("card_expired", EXPIRED, "expired_card", "other_method"),
+        ("card_lost", LOST, "lost_card", "other_method"),
     ],
-)  # fmt: skip
+)
 async def test_declined(house, story, fault, code, retry):
     async with house.working():
         card = await house.add_card("pm_card_visa" if fault else "pm_card_chargeCustomerFail")
         if fault:
             await house.control("faults", {"kind": "decline", "payment_method": "*", "times": 1} | fault)
         recharge = await ask(house, card)
-        assert (recharge["status"], recharge["failure"]["code"], recharge["failure"]["retry"]) == ("failed", code, retry)
+        assert (recharge["status"], recharge["failure"]["code"], recharge["failure"]["retry"]) == (
+            "failed",
+            code,
+            retry,
+        )
         assert recharge["failure"]["message"].endswith(".")
         assert await ended(house, recharge) == "failed"
         assert await balance(house) == ("0.00", "0.00")
@@ -124,7 +132,9 @@ async def test_the_customer_fails(house):
 
 async def test_declined_after_the_customer_confirmed(house):
     async with house.working():
-        recharge, link = await waits_for_customer(house, "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds")
+        recharge, link = await waits_for_customer(
+            house, "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"
+        )
         await opens(house, link)
         await customer(house, recharge, "succeed")
         await house.deliver_events()

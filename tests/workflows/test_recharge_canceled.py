@@ -1,4 +1,4 @@
-"""Cancel: while the customer is awaited, on the debit's own banking day, too late, early, and racing with the answer."""
+"""Cancel: while the customer is awaited, on the debit's own banking day, too late, early, racing with the answer."""
 
 import asyncio
 

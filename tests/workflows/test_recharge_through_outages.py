@@ -118,5 +118,3 @@ async def test_the_card_is_removed_between_row_and_confirm(house, impatient, mon
     assert await charges(house) == []
     assert await house.notices() == ["recharge_failed"]
     await house.record("recharge/card_removed", f"recharge/{recharge['id']}")
-
-
