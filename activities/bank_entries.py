@@ -6,7 +6,8 @@ from temporalio import activity
 
 from activities.banks import BankRef, Following, Tried, Verification, as_value, is_open
 from gateways.processor import Failure, Processor, ProcessorRefusedError, Setup
-from models.bank_account import BankAccount, BankAttempt
+from models.bank_account import BankAccount
+from models.bank_attempt import BankAttempt
 from rules.bank_codes import Entry
 from rules.bank_verification import EXCEEDED, MISMATCHES, Answer, Status
 from store import bank_accounts, bank_attempts

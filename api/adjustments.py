@@ -11,7 +11,7 @@ from api.context import InContext
 from api.idempotency import Intended, Intent, idempotent
 from api.routing import router as make_router
 from api.shapes import Amount, Currency, Moment, Reason, Resource, Shape, SignedAmount
-from models.recharge import Adjustment
+from models.adjustment import Adjustment
 from rules.access import Caller
 from rules.money import CURRENCY, MICROS_PER_DOLLAR, Money
 from rules.problems import Problem

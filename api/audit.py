@@ -10,7 +10,7 @@ from api.context import InContext
 from api.paging import ListQuery
 from api.routing import router as make_router
 from api.shapes import Listing, Moment, Resource
-from models.operator import AuditEntry
+from models.audit import AuditEntry
 from rules.access import parse_actor
 from store import audit
 

@@ -14,7 +14,8 @@ from api.routing import router as make_router
 from api.shapes import Listing
 from api.updates import update
 from api.waiting import until
-from models.bank_account import BankAccount, BankAttempt
+from models.bank_account import BankAccount
+from models.bank_attempt import BankAttempt
 from rules import mandate_text
 from rules.access import Caller
 from rules.bank_codes import Entry, MalformedEntryError

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from api.cards import Token
 from api.paging import ListQuery
 from api.shapes import Moment, Resource, Shape
-from models.bank_account import BankAccount, Mandate
+from models.bank_account import BankAccount
+from models.mandate import Mandate
 from rules import mandate_text
 from rules.bank_verification import Status, attempts_left
 

@@ -11,7 +11,8 @@ from api.cards import FailureView
 from api.context import Context
 from api.paging import ListQuery
 from api.shapes import Amount, Currency, Metadata, Moment, PaymentAmount, Resource, Shape
-from models.recharge import Recharge, TimelineEntry
+from models.recharge import Recharge
+from models.timeline import TimelineEntry
 from rules.money import Money
 from rules.pay_links import pay_token
 from store import timeline

@@ -1,4 +1,4 @@
-"""A recharge (one PaymentIntent for life), its numbered attempts, and the timeline shown of it."""
+"""A recharge: one PaymentIntent at the processor for life."""
 
 from datetime import date, datetime
 
@@ -37,46 +37,3 @@ class Recharge(Record, table=True):
     failure: JSON | None = json_or_null()
     finished_at: datetime | None = timestamp(nullable=True)
     details: JSON = json_object()
-
-
-class ChargeAttempt(Record, table=True):
-    """One numbered confirm of the recharge's PaymentIntent; the row is written before the call."""
-
-    __tablename__ = "charge_attempt"  # pyright: ignore[reportAssignmentType]
-
-    account_id: str = Field(primary_key=True)
-    recharge_id: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
-    method_id: str
-    off_session: bool
-    outcome: str | None = None
-    charge: str | None = None
-    """The intent's latest charge after this confirm: what a retry compares with to see that the confirm already ran."""
-    failure: JSON | None = json_or_null()
-
-
-class TimelineEntry(Record, table=True):
-    """What happened to a recharge, in words for people; ``created_at`` is shown as ``at``."""
-
-    __tablename__ = "timeline_entry"  # pyright: ignore[reportAssignmentType]
-
-    account_id: str = Field(primary_key=True)
-    recharge_id: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
-    """One entry for each happening, however often its activity runs."""
-    what: str
-    detail: str | None = None
-
-
-class Adjustment(Record, table=True):
-    """A posting by an operator's hand (requirement H7); ``amount_micros`` alone may be negative."""
-
-    account_id: str = Field(primary_key=True)
-    id: str = Field(primary_key=True)
-    amount_micros: int = Field(sa_type=BigInteger)
-    currency: str = "usd"
-    kind: str
-    reason: str
-    actor: str
-    idempotency_key: str
-    request_digest: str

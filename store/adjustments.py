@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
-from models.recharge import Adjustment
+from models.adjustment import Adjustment
 from rules.access import Caller
 from rules.money import Money
 from store import audit

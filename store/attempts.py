@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.recharge import ChargeAttempt, Recharge
+from models.attempt import ChargeAttempt
+from models.recharge import Recharge
 from rules.declines import Decline
 from rules.outcomes import Outcome, State
 from rules.settlement import expected_on

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.operator import AuditEntry
+from models.audit import AuditEntry
 from rules.access import Caller
 from store.ids import new_id
 from store.paging import Page, fetch

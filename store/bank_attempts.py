@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.bank_account import BankAccount, BankAttempt
+from models.bank_account import BankAccount
+from models.bank_attempt import BankAttempt
 from rules.bank_codes import Entry
 from rules.bank_verification import Answer
 from store.seals import Seal

@@ -14,6 +14,7 @@ from models.base import JSON
 from models.card import Card
 from store import outbox
 from store.ids import new_id
+from store.paging import Page, fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,16 @@ async def _hand_off(session: AsyncSession, card: Card, *, act: str, now: datetim
 async def find(session: AsyncSession, *, account_id: str, card_id: str) -> Card | None:
     """The account's card, read anew."""
     return await session.get(Card, (account_id, card_id), populate_existing=True)
+
+
+async def page(
+    session: AsyncSession, page: Page, *, account_id: str, status: str | None = None
+) -> tuple[list[Card], bool]:
+    """The account's cards, newest first; of one status where given."""
+    query = select(Card).where(col(Card.account_id) == account_id)
+    if status is not None:
+        query = query.where(col(Card.status) == status)
+    return await fetch(session, query, model=Card, id_column=Card.id, page=page)
 
 
 async def locked(session: AsyncSession, *, account_id: str, card_id: str) -> Card | None:

@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.operator import Deployment
+from models.deployment import Deployment
 
 
 class OtherDeploymentError(RuntimeError):

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.bank_account import BankAccount, Mandate
+from models.bank_account import BankAccount
+from models.mandate import Mandate
 from store.ids import new_id
 
 

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.bank_account import BankAccount, Mandate
+from models.bank_account import BankAccount
 from models.card import Card
+from models.mandate import Mandate
 
 Kind = Literal["card", "bank"]
 

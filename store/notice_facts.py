@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.bank_account import BankAccount, Mandate
+from models.bank_account import BankAccount
 from models.base import JSON
 from models.card import Card
 from models.inbox import Inbox
+from models.mandate import Mandate
 from models.recharge import Recharge
 from rules.notices import KINDS
 

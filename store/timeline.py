@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.recharge import TimelineEntry
+from models.timeline import TimelineEntry
 
 
 async def tell(

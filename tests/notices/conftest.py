@@ -25,8 +25,9 @@ from temporalio.worker import Worker
 from activities.notifying import Notifying
 from gateways.mail import Mailer, MailServer
 from models.account import Account
-from models.bank_account import BankAccount, Mandate
+from models.bank_account import BankAccount
 from models.card import Card
+from models.mandate import Mandate
 from models.recharge import Recharge
 from sandbox.mail.messages import Mailbox
 from sandbox.ports import HOST, free_ports

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
 
 import api.updates
-from models.bank_account import BankAttempt
+from models.bank_attempt import BankAttempt
 from store import bank_accounts, bank_attempts, mandates, methods
 
 WRONG = ("SM00AA", "SM00BB", "SM00CC", "SM00DD", "SM00EE")
