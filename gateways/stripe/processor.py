@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import stripe
-from stripe.params import EventListParams, PaymentIntentConfirmParams
+from stripe.params import EventListParams, PaymentIntentConfirmParams, PaymentIntentListParams
 
 from gateways.processor import (
     Acceptance,
@@ -163,13 +163,22 @@ class StripeProcessor:
         return shapes.intent(await definite(self._stripe.v1.payment_intents.retrieve_async(intent)))
 
     async def list_intents(self, *, customer: str) -> list[Intent]:
-        page = await definite(self._stripe.v1.payment_intents.list_async({"customer": customer, "limit": PAGE}))
-        return [shapes.intent(one) async for one in page.auto_paging_iter()][::-1]
+        return [one async for one in self._intents({"customer": customer})][::-1]
 
     async def all_intents(self) -> AsyncGenerator[Intent]:
-        page = await definite(self._stripe.v1.payment_intents.list_async({"limit": PAGE}))
-        async for one in page.auto_paging_iter():
-            yield shapes.intent(one)
+        async for one in self._intents({}):
+            yield one
+
+    async def _intents(self, wanted: PaymentIntentListParams) -> AsyncGenerator[Intent]:
+        """Page by page, each a call of its own: the SDK's iterator would raise its own errors."""
+        page = await definite(self._stripe.v1.payment_intents.list_async({**wanted, "limit": PAGE}))
+        while True:
+            for one in page.data:
+                yield shapes.intent(one)
+            if not page.has_more:
+                return
+            following: PaymentIntentListParams = {**wanted, "limit": PAGE, "starting_after": page.data[-1].id}
+            page = await definite(self._stripe.v1.payment_intents.list_async(following))
 
     async def confirm_intent(
         self, intent: str, *, payment_method: str, off_session: bool, return_url: str, key: str
