@@ -128,8 +128,8 @@ async def test_a_declined_payment_says_why(house):
 
 CANARIES = ("Canary", "canary", "hideout", "pm_", "http:", "https:", "4242", "127.0.0.1", "visa", "client_secret")
 FAULTS = (
-    {"method": "POST", "path": "/v1/payment_intents/*/confirm", "kind": "lock_timeout", "times": 1},
-    {"method": "GET", "path": "/v1/payment_intents", "kind": "error", "status": 404, "times": 1},
+    {"method": "POST", "path": "/v1/payment_intents", "kind": "rate_limit", "times": 1},
+    {"method": "GET", "path": "/v1/payment_intents/*", "kind": "error", "status": 404, "times": 1},
 )
 
 
@@ -164,8 +164,7 @@ async def test_nothing_personal_is_in_a_history_whatever_fails(real_house):
         await house.post(f"recharges/{recharge['id']}/cancel", {})
         assert await handle(house, recharge).result() == "canceled"
     history = json.loads((await handle(house, recharge).fetch_history()).to_json())
-    told_errors = {text for text in texts(history) if text.endswith("Error")}
-    assert told_errors == {"ProcessorOutageError", "ProcessorRefusedError"}
+    assert set(texts(history)) >= {"ProcessorOutageError", "ProcessorRefusedError"}
     token = link.rsplit("/", 1)[1]
     for text in texts(history):
         for canary in (*CANARIES, token):
