@@ -5,7 +5,8 @@ forgets idempotency keys after a day; what guards here is the intent's id in our
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from temporalio import activity
 
@@ -17,6 +18,9 @@ from rules.outcomes import Outcome, State, state_of
 from rules.pay_links import digest, pay_token
 from store import attempts, customers, methods, notices, recharges
 from store.database import AsyncSession, Database
+
+#: So soon after its row was made, the first try of a step is known to be the first: no run before it was forgotten.
+FIRST_TRY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,14 @@ class Charging:
             customer = await customers.find(session, ref.account_id)
         if row.payment_intent is not None or customer is None:
             return Outcome(state=State.UNCONFIRMED, attempt=0)
-        intent = await self._only_intent(row, customer)
+        # A first try of a young row has nothing to find, and its key, being remembered for a day, guards it. Any other
+        # try looks first: it may be a customer with thousands of payments, so this is not done for nothing.
+        looks = activity.info().attempt > 1 or ref.now - row.created_at > FIRST_TRY
+        intent = await self._only_intent(row, customer) if looks else None
         if intent is None:
             try:
-                intent = await keyed(row.id, lambda key: self._create(row, customer, key))
+                create = partial(self._create, row, customer)
+                intent = await (keyed(row.id, create) if looks else create(row.id))
             except ProcessorRefusedError as error:
                 return Outcome(state=State.DECLINED, attempt=0, failure_code=error.code)
         await self._save(ref, intent)
