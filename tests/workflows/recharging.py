@@ -10,6 +10,25 @@ from sandbox.stripe.clock import NOON
 from store import attempts as attempt_rows
 from store import recharges
 
+OUTAGES = [
+    {"kind": "error", "status": 500, "times": 3},
+    {"kind": "rate_limit", "times": 2},
+    {"kind": "lock_timeout", "times": 2},
+    {"kind": "drop_before", "times": 2},
+    {"kind": "drop_after", "times": 1},
+    {"kind": "error", "status": 409, "times": 1},
+]
+
+
+def outage_name(outage):
+    return f"{outage['kind']} {outage.get('status', '')} x{outage['times']}"
+
+
+async def as_it_is(context, *, read, **_):
+    """The record at once, in place of api.waiting.until."""
+    async with context.database.transaction() as session:
+        return await read(session)
+
 
 async def at_noon(house):
     """Both clocks at noon Eastern of a business day, so that no cut-off lies between two steps of a test."""

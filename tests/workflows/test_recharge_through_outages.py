@@ -5,39 +5,22 @@ from datetime import timedelta
 import pytest
 
 from store import customers
-from tests.workflows.recharging import ask, balance, charges, ended, intents, row, shown
+from tests.workflows.recharging import OUTAGES, as_it_is, ask, balance, charges, ended, intents, outage_name, row, shown
 
 CREATE, CONFIRM, CANCEL = "/v1/payment_intents", "/v1/payment_intents/*/confirm", "/v1/payment_intents/*/cancel"
-OUTAGES = [
-    {"kind": "error", "status": 500, "times": 3},
-    {"kind": "rate_limit", "times": 2},
-    {"kind": "lock_timeout", "times": 2},
-    {"kind": "drop_before", "times": 2},
-    {"kind": "drop_after", "times": 1},
-    {"kind": "error", "status": 409, "times": 1},
-]
-
-
-def name(outage):
-    return f"{outage['kind']} {outage.get('status', '')} x{outage['times']}"
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """The API answers as it is after an instant: what follows is the workflow's alone."""
-    monkeypatch.setattr("api.recharges.until", _as_it_is)
-
-
-async def _as_it_is(context, *, read, **_):
-    async with context.database.transaction() as session:
-        return await read(session)
+    monkeypatch.setattr("api.recharges.until", as_it_is)
 
 
 async def faults(house, path, outage):
     await house.control("faults", {"method": "POST", "path": path} | outage)
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=name)
+@pytest.mark.parametrize("outage", OUTAGES, ids=outage_name)
 async def test_creating_and_confirming(house, impatient, outage):
     async with house.working():
         card = await house.add_card()
@@ -54,7 +37,7 @@ async def test_creating_and_confirming(house, impatient, outage):
         await house.record(f"recharge/outage_{outage['kind']}_{outage.get('status', '')}", f"recharge/{recharge['id']}")
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=name)
+@pytest.mark.parametrize("outage", OUTAGES, ids=outage_name)
 async def test_giving_up(house, impatient, outage):
     async with house.working():
         card = await house.add_card("pm_card_chargeCustomerFail")
@@ -108,7 +91,7 @@ async def test_the_id_of_the_payment_was_lost_and_there_is_a_stray(house, impati
 async def test_the_card_is_removed_between_row_and_confirm(house, impatient, monkeypatch):
     async with house.working(cache=0):
         card = await house.add_card()
-    monkeypatch.setattr("api.cards.until", _as_it_is)
+    monkeypatch.setattr("api.cards.until", as_it_is)
     recharge = await ask(house, card)
     await house.delete(f"cards/{card['id']}")
     async with house.working(cache=0):
