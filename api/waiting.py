@@ -10,8 +10,8 @@ from api.context import Context
 from store.database import DatabaseUnavailableError
 
 T = TypeVar("T")
-#: With the two seconds that a hand-over may take: the ten after which a payment is answered as it stands.
-PATIENCE_SECONDS = 8.0
+#: With the two seconds that a hand-over may take and one for the rest: the ten after which a payment is answered.
+PATIENCE_SECONDS = 7.0
 LOOK_SECONDS = 0.2
 
 
@@ -36,7 +36,9 @@ async def until(
             changed.clear()
             try:
                 async with asyncio.timeout_at(deadline), context.database.transaction() as session:
-                    found[:] = [await read(session)]
+                    seen = await read(session)
+                # Not before the transaction has ended: one that is cut off at the deadline takes its record along.
+                found[:] = [seen]
             except (DatabaseUnavailableError, TimeoutError) as error:
                 if now() >= deadline and not found:
                     raise DatabaseUnavailableError(type(error).__name__) from error
