@@ -1,5 +1,6 @@
 """Recharges: made once per Idempotency-Key, followed to their end, canceled where that is still possible."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
@@ -25,6 +26,7 @@ from store.database import DatabaseUnavailableError
 
 router = make_router("Recharges")
 _PATH = "/v1/accounts/{account_id}/recharges"
+ANSWER_SECONDS = 10.0
 
 
 @router.post(_PATH, status_code=201, response_model=RechargeView)
@@ -51,13 +53,14 @@ async def create_recharge(
         if outbox_id is None:  # another process made it between our look and our lock
             return claim.again(await view(context, row), status=201, digest=row.request_digest)
         try:
-            await hand_over_now(context, outbox_id)
-            if row.method_kind == "card":
-                row = await _answered(context, row)
-            told = await view(context, row)
-            async with context.database.transaction() as session:
-                return await claim.keep(session, told, status=201)
-        except DatabaseUnavailableError:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await hand_over_now(context, outbox_id)
+                if row.method_kind == "card":
+                    row = await _answered(context, row)
+                told = await view(context, row)
+                async with context.database.transaction() as session:
+                    return await claim.keep(session, told, status=201)
+        except (DatabaseUnavailableError, TimeoutError):
             # It is committed and goes on by itself: that is what the caller must hear, not that nothing happened.
             return JSONResponse(shown(context, row, []).model_dump(mode="json"), status_code=201)
 

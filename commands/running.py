@@ -65,7 +65,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def database(given: Settings) -> Database:
     """A single connection of the application's role."""
-    return Database(given.database_url.get_secret_value(), pool_size=1)
+    return Database(given.database_url.get_secret_value(), pool_size=1, command_seconds=None)
 
 
 def progress() -> Progress:

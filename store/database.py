@@ -16,9 +16,9 @@ driver: Any = asyncpg  # it carries no types
 log = structlog.get_logger()
 
 CONNECT_SECONDS = 5
-STATEMENT_MILLISECONDS = 15_000
+STATEMENT_MILLISECONDS = 10_000
 #: A statement that Postgres has not ended by then is lost: the network swallows it, and no server will ever answer.
-COMMAND_SECONDS = 17
+COMMAND_SECONDS = 12
 #: How often a listener asks whether its connection is still one.
 LISTENER_CHECK_SECONDS = 15
 # Connection lost, no room, shut down or canceled by the server, disk full; read-only after a failover; idle too long;
@@ -37,9 +37,12 @@ def driver_url(url: str) -> str:
 
 
 class Database:
-    """A pool of connections of one role. Build one per process with ``Database(url)``; close it at the end."""
+    """A pool of connections of one role. Build one per process with ``Database(url)``; close it at the end.
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    ``command_seconds`` bounds every statement, whatever the network does; None for those that may read for minutes.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, command_seconds: float | None = COMMAND_SECONDS) -> None:
         self.url = url
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
@@ -50,7 +53,7 @@ class Database:
             hide_parameters=True,  # an error's text names no customer
             connect_args={
                 "timeout": CONNECT_SECONDS,
-                "command_timeout": COMMAND_SECONDS,
+                "command_timeout": command_seconds,
                 "server_settings": {
                     "application_name": "prepay",
                     "statement_timeout": str(STATEMENT_MILLISECONDS),

@@ -11,6 +11,8 @@ import asyncpg
 from store.database import CONNECT_SECONDS, DatabaseUnavailableError, is_outage
 
 driver: Any = asyncpg  # it carries no types
+RELEASE_SECONDS = 1.0
+"""An answer is ready by then: behind a dead network it is not kept waiting."""
 
 
 class Locks:
@@ -56,14 +58,14 @@ class Locks:
 
     async def _release(self, key: int) -> None:
         try:
-            await self._call("SELECT pg_advisory_unlock($1)", key)
+            await self._call("SELECT pg_advisory_unlock($1)", key, seconds=RELEASE_SECONDS)
         except DatabaseUnavailableError:
             await self.close()  # a session that ended holds nothing
 
-    async def _call(self, statement: str, key: int) -> bool:
+    async def _call(self, statement: str, key: int, *, seconds: float = CONNECT_SECONDS) -> bool:
         try:
             # One limit for turn, connection and statement: behind a dead network those who queue give up together.
-            async with asyncio.timeout(CONNECT_SECONDS), self._one_statement:
+            async with asyncio.timeout(seconds), self._one_statement:
                 try:
                     if self._connection is None or self._connection.is_closed():
                         self._connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)

@@ -97,9 +97,10 @@ class Gated:
 
 @dataclass(frozen=True, kw_only=True)
 class Wired:
-    """An installation, and the wires to what it needs."""
+    """An installation, the wires to what it needs, and the gate in front of its processor."""
 
     stack: Installation
+    gate: Gate
     postgres: Wire
     temporal: Wire
     sandbox: Wire
@@ -123,17 +124,15 @@ async def whole_again(stack: Installation) -> None:
 @pytest.fixture(scope="session")
 async def gated_session(postgres, migrated, cluster, http, tmp_path_factory) -> AsyncGenerator[Gated]:
     folder = tmp_path_factory.mktemp("gated")
-    async with installed(postgres=postgres, migrated=migrated, cluster=cluster, http=http, folder=folder) as (
-        stack,
-        sandbox,
+    async with (
+        installed(postgres=postgres, migrated=migrated, cluster=cluster, http=http, folder=folder) as (stack, sandbox),
+        Gate(sandbox.url) as gate,
     ):
-        gate = Gate(sandbox.url)
-        async with gate.open() as gate_url:
-            stack.env["PREPAY_SANDBOX_URL"] = gate_url
-            await stack.start()
-            yield Gated(stack=stack, gate=gate)
-            gate.release()
-            await stack.stop()
+        stack.env["PREPAY_SANDBOX_URL"] = gate.url
+        await stack.start()
+        yield Gated(stack=stack, gate=gate)
+        gate.release()
+        await stack.stop()
 
 
 @pytest.fixture
@@ -149,6 +148,7 @@ async def wired_session(postgres, migrated, cluster, http, tmp_path_factory) -> 
     folder = tmp_path_factory.mktemp("wired")
     async with (
         installed(postgres=postgres, migrated=migrated, cluster=cluster, http=http, folder=folder) as (stack, sandbox),
+        Gate(sandbox.url) as gate,
         AsyncExitStack() as opened,
     ):
         place = stack.database.app_url.partition("@")[2].partition("/")[0]
@@ -156,7 +156,7 @@ async def wired_session(postgres, migrated, cluster, http, tmp_path_factory) -> 
         places = {
             "postgres": place,
             "temporal": cluster.address,
-            "sandbox": sandbox.url.removeprefix("http://"),
+            "sandbox": gate.url.removeprefix("http://"),
             "smtp": smtp,
         }
         wires = {name: await opened.enter_async_context(Wire(place).open()) for name, place in places.items()}
@@ -167,7 +167,7 @@ async def wired_session(postgres, migrated, cluster, http, tmp_path_factory) -> 
             "PREPAY_SMTP_PORT": str(wires["smtp"].port),
         }
         await stack.start()
-        yield Wired(stack=stack, **wires)
+        yield Wired(stack=stack, gate=gate, **wires)
         await stack.stop()
 
 
@@ -177,4 +177,5 @@ async def wired(wired_session) -> AsyncGenerator[Wired]:
     yield wired_session
     for wire in wired_session.wires:
         await wire.set("pass")
+    wired_session.gate.release()
     await whole_again(wired_session.stack)

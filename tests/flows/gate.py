@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import parse_qs
 
 import httpx2
@@ -43,11 +43,15 @@ class Gate:
         self.target = target
         self.holds: list[Hold] = []
         self.recharge_of: dict[str, str] = {}
-        self.seen: list[tuple[str, str]] = []
+        self.answered: list[tuple[str, str, int]] = []
 
     def hold(self, method: str, path: str, moment: str, *, about: str | None = None) -> Hold:
         self.holds.append(Hold(method, path, moment, about))
         return self.holds[-1]
+
+    def count(self, method: str, path: str) -> int:
+        """Requests that the processor has answered in earnest: with anything but a fault of its own."""
+        return len([one for one in self.answered if one[:2] == (method, path) and one[2] < 500])
 
     def release(self) -> None:
         for hold in self.holds:
@@ -57,12 +61,12 @@ class Gate:
     async def _pass(self, request: Request) -> Response:
         body = await request.body()
         path = request.url.path
-        self.seen.append((request.method, path))
         about = self._about(path, body)
         await self._stop(request.method, path, "before", about)
         headers = {name: value for name, value in request.headers.items() if name not in _HOP}
         url = f"{self.target}{path}" + (f"?{request.url.query}" if request.url.query else "")
         answer = await self.http.request(request.method, url, content=body, headers=headers)
+        self.answered.append((request.method, path, answer.status_code))
         if answer.is_success and request.method == "POST" and path == "/v1/payment_intents" and about:
             self.recharge_of[answer.json()["id"]] = about
         await self._stop(request.method, path, "after", about)
@@ -82,17 +86,19 @@ class Gate:
             if (hold.method, hold.moment) == (method, moment) and wanted(path) and hold.about in {None, about}:
                 await hold.stop_here()
 
-    @asynccontextmanager
-    async def open(self) -> AsyncGenerator[str]:
-        """Its address while the block runs."""
+    async def __aenter__(self) -> Self:
         port = free_ports(1)[0]
+        self.url = f"http://{HOST}:{port}"
         app = Starlette(routes=[Route("/{path:path}", self._pass, methods=["GET", "POST", "DELETE"])])
-        server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="critical", lifespan="off"))
-        serving = asyncio.create_task(server.serve())
-        async with httpx2.AsyncClient(trust_env=False, timeout=60) as self.http:
-            while not server.started:  # noqa: ASYNC110 - uvicorn has a flag, not an event
-                await asyncio.sleep(0.01)
-            yield f"http://{HOST}:{port}"
-            self.release()
-            server.should_exit = server.force_exit = True
-            await serving
+        self._server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_level="critical", lifespan="off"))
+        self._serving = asyncio.create_task(self._server.serve())
+        self.http = httpx2.AsyncClient(trust_env=False, timeout=60)
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn has a flag, not an event
+            await asyncio.sleep(0.01)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
+        self._server.should_exit = self._server.force_exit = True
+        await self._serving
+        await self.http.aclose()

@@ -1,4 +1,4 @@
-"""A return, a refund made elsewhere and a dispute after success are kept, told to operators once, and post nothing yet."""
+"""A return, a refund made elsewhere and a dispute after success are kept and told to operators once; none posts yet."""
 
 import pytest
 import stripe
@@ -23,7 +23,8 @@ async def kept(stack, recharge, *, types, object_id):
     """Every event of the object is kept; gives the operators' notices about it."""
     await stack.until_row(
         f"{types} to be kept",
-        "SELECT array_agg(type ORDER BY type) = $2 FROM inbox WHERE object_id = $1 AND state = 'kept'", object_id, types,
+        "SELECT array_agg(type ORDER BY type) = $2 FROM inbox WHERE object_id = $1 AND state = 'kept'",
+        object_id, types,
     )  # fmt: skip
     await stack.until_row(
         "operators to be told",

@@ -14,6 +14,13 @@ def refused(answer):
     assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
+async def answered(ask):
+    """The same request again, until it is answered."""
+    while (answer := await ask()).status_code == 503:
+        continue
+    return answer
+
+
 @pytest.fixture
 async def ready(wired):
     """An account with a card and a verified bank account, another with a bank account that waits for its code."""
@@ -35,13 +42,13 @@ async def without_hands(ready, *, down, up):
         stack.ask(account, card, key=keys[0]),
         stack.ask(account, bank, key=keys[1]),
         stack.add_card(fresh),
-        stack.enter(waiting, other, "ZZ99ZZ"),
+        stack.enter(waiting, other, "SMZZ99"),
     )
     for answer in (by_card, by_bank):
         assert (answer.status_code, answer.json()["status"]) == (201, "processing"), answer.text
     refused(new_card)
     refused(code)
-    refused(await stack.enter(waiting, other, "ZZ99ZZ"))
+    refused(await stack.enter(waiting, other, "SMZZ99"))
     again = await stack.ask(account, card, key=keys[0])
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
     assert again.json() == by_card.json()
@@ -52,21 +59,14 @@ async def without_hands(ready, *, down, up):
     await stack.until_status(account, by_bank.json()["id"], "succeeded")
     for recharge in (by_card, by_bank):
         assert len(await stack.charges(recharge.json()["id"])) == 1
-    assert (await stack.card(fresh)).startswith("card_")
+    assert (await answered(lambda: stack.add_card(fresh))).json()["status"] == "active"
     assert len((await stack.ok("GET", f"/v1/accounts/{fresh}/cards"))["data"]) == 1
-    wrong = await stack.enter(waiting, other, "ZZ99ZZ")
+    wrong = await answered(lambda: stack.enter(waiting, other, "SMZZ99"))
     assert (wrong.status_code, wrong.json()["code"]) == (422, "code_mismatch")
-    assert wrong.json()["attempts_left"] == 4, "three requests, one attempt"
-    assert await tried(stack, other) == 1
-
-
-async def tried(stack, bank):
-    """Codes that the processor was asked to compare."""
-    setup = await stack.value("SELECT setup_intent FROM bank_account WHERE id = $1", bank)
-    found = await stack.stripe(f"/setup_intents/{setup}")
-    return found["last_setup_error"] is not None and await stack.value(
-        "SELECT count(*) FROM bank_attempt WHERE bank_account_id = $1", bank
-    )
+    assert wrong.json()["attempts_left"] == 4, "whatever was asked again, one attempt"
+    setup = await stack.value("SELECT setup_intent FROM bank_account WHERE id = $1", other)
+    tried = wired.gate.count("POST", f"/v1/setup_intents/{setup}/verify_microdeposits")
+    assert tried == 1, "attempts counted at the processor"
 
 
 async def test_no_worker(ready):
@@ -79,21 +79,19 @@ async def test_temporal_swallows_everything(ready):
     await without_hands(ready, down=lambda: temporal.set("swallow"), up=lambda: temporal.set("pass"))
 
 
-async def test_temporal_is_down(ready):
-    temporal = ready[0].temporal
-    await without_hands(ready, down=lambda: temporal.set("refuse"), up=lambda: temporal.set("pass"))
-
-
-async def test_the_processor_is_down(ready):
-    sandbox = ready[0].sandbox
-    await without_hands(ready, down=lambda: sandbox.set("refuse"), up=lambda: sandbox.set("pass"))
-
-
 async def test_the_processor_answers_with_errors(ready):
     stack = ready[0].stack
 
     async def down():
-        fault = {"method": "POST", "path": "/v1/*", "kind": "error", "status": 500, "rate": 1.0}
-        await stack.control("faults", fault)
+        await stack.control("faults", {"path": "/v1/*", "kind": "error", "status": 500, "rate": 1.0})
 
     await without_hands(ready, down=down, up=lambda: stack.control("faults", method="DELETE"))
+
+
+async def test_slow_servers_are_waited_for(ready):
+    wired, account, card, *_ = ready
+    await wired.sandbox.set("slow", delay=0.1)
+    await wired.postgres.set("slow", delay=0.01)
+    await wired.temporal.set("slow", delay=0.05)
+    made = await wired.stack.recharge(account, card)
+    assert made["status"] == "succeeded"
