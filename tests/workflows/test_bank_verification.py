@@ -373,7 +373,6 @@ async def test_removed_while_its_verification_is_pending(house):
 async def test_removed_before_the_worker_began(house, monkeypatch):
     async with house.working(cache=0):
         await house.add_card()
-    monkeypatch.setattr("api.waiting.PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(api.waiting.until, "__kwdefaults__", api.waiting.until.__kwdefaults__ | {"seconds": 0.5})
     bank = await house.add_bank()
     assert bank["microdeposit_type"] is None
