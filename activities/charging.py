@@ -138,7 +138,15 @@ class Charging:
         try:
             return await keyed(f"{row.id}/{request.attempt}", call), None
         except ProcessorRefusedError as error:
-            return intent, explain(code=error.code)
+            return intent, explain(code=await self._out_of_use(row) or error.code)
+
+    async def _out_of_use(self, row: Recharge) -> str | None:
+        """Why the method may not be charged any more: it may have been removed after it was read."""
+        async with self._database.transaction() as session:
+            method = await methods.find(session, account_id=row.account_id, method_id=row.method_id)
+        if isinstance(method, methods.ChargeableMethod):
+            return None
+        return method.reason if method else "method_removed"
 
     @activity.defn
     async def look(self, ref: RechargeRef) -> Outcome:

@@ -61,7 +61,8 @@ async def done(token: str, request: Request) -> Response:
         if row is None:
             return _page("unknown", status=404)
         # What has been decided is being booked: the customer is not sent back to the bank's page meanwhile.
-        decided = await _look(context, row) not in {None, "requires_action", "processing"}
+        told = request.query_params.get("redirect_status", "")
+        decided = await _look(context, row, told=told) not in {None, "requires_action", "processing"}
         row = await _settled(context, row, decided=decided)
     except DatabaseUnavailableError as error:
         return _busy(error)
@@ -77,16 +78,18 @@ async def _of_token(context: Context, token: str) -> Recharge | None:
         return await recharges.by_action_digest(session, digest(token))
 
 
-async def _look(context: Context, row: Recharge) -> str | None:
+async def _look(context: Context, row: Recharge, *, told: str) -> str | None:
     """How the payment stands, None when nobody says. The webhook says the same, perhaps later.
 
     The look of one moment is one update, however often the page is loaded: a workflow takes some thousands, not more.
+    What the bank's page has ``told`` us, that the customer has decided, is worth a look of its own.
     """
     if row.finished_at is None:
         moment = int(context.now().timestamp()) // _LOOK_EVERY_SECONDS
+        word = told if told in {"succeeded", "failed", "pending"} else "none"
         with suppress(Problem):
             return await update(
-                context, workflow_id=f"recharge/{row.id}", name="look_now", update_id=f"look/{row.id}/{moment}"
+                context, workflow_id=f"recharge/{row.id}", name="look_now", update_id=f"look/{row.id}/{word}/{moment}"
             )  # fmt: skip
     return None
 

@@ -14,6 +14,8 @@ from uuid import uuid4
 
 import asyncpg
 import httpx2
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from rules.signatures import sign
 from sandbox.mail.messages import Mailbox, Message
@@ -295,6 +297,13 @@ class Installation:
         return [
             mail for mail in self.mailbox.all() if to in mail.recipients and about in (mail.body("plain") or "")
         ]  # fmt: skip
+
+    # Temporal
+
+    async def temporal(self) -> Client:
+        return await Client.connect(
+            self.temporal_address, namespace="prepay", data_converter=pydantic_data_converter
+        )  # fmt: skip
 
     # Waiting
 
