@@ -62,10 +62,10 @@ class Locks:
         except DatabaseUnavailableError:
             await self.close()  # a session that ended holds nothing
 
-    async def _call(self, statement: str, key: int, *, seconds: float = CONNECT_SECONDS) -> bool:
+    async def _call(self, statement: str, key: int, *, seconds: float | None = None) -> bool:
         try:
             # One limit for turn, connection and statement: behind a dead network those who queue give up together.
-            async with asyncio.timeout(seconds), self._one_statement:
+            async with asyncio.timeout(seconds or CONNECT_SECONDS), self._one_statement:
                 try:
                     if self._connection is None or self._connection.is_closed():
                         self._connection = await driver.connect(self._url, timeout=CONNECT_SECONDS)
