@@ -20,10 +20,6 @@ OUTAGES = [
 ]
 
 
-def outage_name(outage):
-    return f"{outage['kind']} {outage.get('status', '')} x{outage['times']}"
-
-
 async def as_it_is(context, *, read, **_):
     """The record at once, in place of api.waiting.until."""
     async with context.database.transaction() as session:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from store import cards
-from tests.workflows.recharging import OUTAGES, as_it_is, outage_name
+from tests.workflows.recharging import OUTAGES, as_it_is
 
 ATTACH, DETACH = "/v1/payment_methods/*/attach", "/v1/payment_methods/*/detach"
 
@@ -74,19 +74,21 @@ async def test_a_card_that_the_processor_does_not_take(house, token, code):
         await house.record(f"payment_method/{code}", f"card/{card['id']}")
 
 
-@pytest.mark.parametrize("outage", OUTAGES, ids=outage_name)
-async def test_attaching_and_detaching_through_outages(house, impatient, outage):
-    method = await own_method(house)
+async def test_attaching_and_detaching_through_outages(house, impatient):
     async with house.working():
-        for path in (ATTACH, DETACH):
-            await house.control("faults", {"method": "POST", "path": path} | outage)
-        card = await asked(house, method.id)
-        assert await house.finished(f"card/{card['id']}") == "active"
-        assert (await at_processor(house, card)).customer is not None
-        await house.delete(f"cards/{card['id']}")
-        assert await house.finished(f"card/{card['id']}/detach") == "removed"
-        assert (await at_processor(house, card)).customer is None
-        assert all(one["fired"] == outage["times"] for one in (await house.control("faults", method="GET"))["data"])
+        for outage in OUTAGES:
+            what = str(outage)
+            method = await own_method(house)
+            for path in (ATTACH, DETACH):
+                await house.control("faults", {"method": "POST", "path": path} | outage)
+            card = await asked(house, method.id)
+            assert await house.finished(f"card/{card['id']}") == "active", what
+            assert (await at_processor(house, card)).customer is not None, what
+            await house.delete(f"cards/{card['id']}")
+            assert await house.finished(f"card/{card['id']}/detach") == "removed", what
+            assert (await at_processor(house, card)).customer is None, what
+            found = (await house.control("faults", method="GET"))["data"]
+            assert all(one["fired"] == one["times"] for one in found), what
 
 
 async def test_keys_forgotten_between_a_lost_answer_and_the_next_try(house, impatient):
