@@ -21,6 +21,7 @@ from sandbox.stripe.world import HIDDEN, public
 
 AT_ONCE = 32
 TIMEOUT = 10.0
+GRACE = 1.0
 FIRST_RETRY, LAST_RETRY = 0.5, 60.0
 ABANDONED_AFTER = 3 * 24 * 3600
 SPREAD = 0.5
@@ -68,8 +69,7 @@ class Webhooks:
                         async with asyncio.timeout(self._pause()):
                             await self._work.wait()
             finally:
-                for task in self._sending:
-                    task.cancel()
+                await self._finish()
 
     async def first_deliveries(self, seconds: float) -> bool:
         """Wait until everything due now was sent once, at most so long; whether it was."""
@@ -171,6 +171,15 @@ class Webhooks:
         # The sum of all pauses so far is about the age: past three days Stripe gives up too.
         abandoned = attempts * LAST_RETRY > ABANDONED_AFTER
         self._note(seq, "abandoned" if abandoned else "waiting", attempts + 1, time.time() + pause)
+
+    async def _finish(self) -> None:
+        """Let deliveries under way end by themselves: a connection that is canceled while it closes stays open."""
+        if not self._sending:
+            return
+        _, left = await asyncio.wait(self._sending, timeout=GRACE)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def _note(self, seq: int, state: str, attempts: int, next_at: float) -> None:
         sql = "UPDATE deliveries SET state = ?, attempts = ?, next_at = ? WHERE seq = ?"

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_client import Sandbox
 from webhook_receiver import receiving
@@ -78,6 +78,7 @@ def test_a_change_of_pace_keeps_the_time():
     assert clock.read() == at("2026-11-24", 18)
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.floats(min_value=0, max_value=20))
 def test_a_running_clock_is_on_business_days_and_never_goes_back(start: datetime, days: float):
     passed = timedelta(days=days)
@@ -87,6 +88,7 @@ def test_a_running_clock_is_on_business_days_and_never_goes_back(start: datetime
         assert is_business_day(eastern_date(end - timedelta(microseconds=1)))
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.floats(min_value=0.001, max_value=20))
 def test_the_wait_for_a_moment_is_what_it_takes_to_get_there(start: datetime, days: float):
     clock, _ = clock_at(start, 86400)
