@@ -61,6 +61,7 @@ def create(call: Call) -> Object:
         "address": None,
         "balance": 0,
         "currency": None,
+        "customer_account": None,
         "default_source": None,
         "delinquent": False,
         "description": None,

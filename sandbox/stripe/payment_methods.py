@@ -201,6 +201,7 @@ def _store(
         "allow_redisplay": given.get("allow_redisplay", "unspecified"),
         "billing_details": billing,
         "customer": None,
+        "customer_account": None,
         "metadata": merging.metadata({}, given.get("metadata", {})),
         "type": kind,
         kind: details,

@@ -152,6 +152,7 @@ def _members(charge: Object, amount: int, params: Object, *, bank: bool) -> Obje
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
         "customer": charge["customer"],
+        "customer_account": None,
         "reason": params.get("reason"),
         "receipt_number": None,
         "source_transfer_reversal": None,

@@ -17,6 +17,7 @@ def begin(world: World, intent: Object, method: Object, *, three_d_secure: Objec
     members: Object = {
         "application": None,
         "customer": intent["customer"],
+        "customer_account": None,
         "flow_directions": None,
         "on_behalf_of": None,
         "payment_method": method["id"],

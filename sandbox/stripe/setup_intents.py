@@ -73,6 +73,7 @@ def create(call: Call) -> Object:
         "cancellation_reason": None,
         "client_secret": None,
         "customer": None,
+        "customer_account": None,
         "description": None,
         "excluded_payment_method_types": None,
         "flow_directions": params.get("flow_directions"),
