@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.context import Context
 from models.base import JSON
+from models.idempotency import IdempotentAnswer
 from rules.problems import Problem
 from store import idempotency
 
@@ -71,13 +72,31 @@ class Intended:
 class Claim:
     """The right to carry out an intent, or the ``answer`` that it had before."""
 
-    def __init__(self, context: Context, intent: Intent, answer: JSONResponse | None) -> None:
+    def __init__(self, context: Context, intent: Intent, kept: IdempotentAnswer | None) -> None:
         self._context = context
         self._intent = intent
-        self.answer = answer
+        self._kept = kept
 
-    async def keep(self, session: AsyncSession, shown: BaseModel, *, status: int) -> JSONResponse:
-        """Keep the answer in the caller's transaction, and return it. ``shown`` holds no secrets."""
+    @property
+    def body(self) -> JSON | None:
+        """The body of the answer that the intent had before, as far as it was kept."""
+        return None if self._kept is None else self._kept.body or {}
+
+    @property
+    def answer(self) -> JSONResponse | None:
+        """That answer."""
+        return None if self._kept is None else self.replay()
+
+    def replay(self, **members: object) -> JSONResponse:
+        """That answer with the ``members`` that were not kept."""
+        if self._kept is None:
+            raise LookupError("no answer is kept")
+        return _replay((self.body or {}) | members, status=self._kept.status)
+
+    async def keep(
+        self, session: AsyncSession, shown: BaseModel, *, status: int, secrets: tuple[str, ...] = ()
+    ) -> JSONResponse:
+        """Keep the answer in the caller's transaction, and return it; its ``secrets`` are members that are not kept."""
         body = shown.model_dump(mode="json")
         await idempotency.keep(
             session,
@@ -86,7 +105,7 @@ class Claim:
             key=self._intent.key,
             request_digest=self._intent.digest,
             status=status,
-            body=body,
+            body=body | dict.fromkeys(secrets),
             now=self._context.now(),
         )
         return JSONResponse(body, status_code=status)
@@ -115,11 +134,9 @@ async def idempotent(context: Context, intent: Intent) -> AsyncGenerator[Claim]:
             kept = await idempotency.find(
                 session, account_id=intent.account_id, route=intent.route, key=intent.key, now=context.now()
             )
-        answer: JSONResponse | None = None
         if kept is not None:
             _same(intent, kept.request_digest)
-            answer = _replay(kept.body or {}, status=kept.status)
-        yield Claim(context, intent, answer)
+        yield Claim(context, intent, kept)
 
 
 def _same(intent: Intent, digest: str) -> None:

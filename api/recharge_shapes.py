@@ -91,7 +91,6 @@ async def view(context: Context, row: Recharge) -> RechargeView:
 def shown(context: Context, row: Recharge, happened: Sequence[TimelineEntry]) -> RechargeView:
     """The recharge with what ``happened`` to it."""
     waits = row.status == "requires_action"
-    token = pay_token(context.pepper, account_id=row.account_id, recharge_id=row.id)
     zero = Money(0)
     return RechargeView(
         id=row.id,
@@ -102,7 +101,7 @@ def shown(context: Context, row: Recharge, happened: Sequence[TimelineEntry]) ->
         payment_method=row.method_id,
         expected_on=row.expected_on,
         expected_why=row.expected_why,
-        action_url=f"{context.public_url}/pay/{token}" if waits else None,
+        action_url=customers_link(context, account_id=row.account_id, recharge_id=row.id) if waits else None,
         action_expires_at=row.action_expires_at if waits else None,
         amount_refunded=zero,
         amount_withdrawn=zero,
@@ -115,6 +114,11 @@ def shown(context: Context, row: Recharge, happened: Sequence[TimelineEntry]) ->
         finished_at=row.finished_at,
         livemode=context.livemode,
     )
+
+
+def customers_link(context: Context, *, account_id: str, recharge_id: str) -> str:
+    """Where the customer finishes the payment (rule C4). It is made when it is shown, and kept nowhere."""
+    return f"{context.public_url}/pay/{pay_token(context.pepper, account_id=account_id, recharge_id=recharge_id)}"
 
 
 def _workflow(context: Context, row: Recharge) -> WorkflowView:

@@ -9,13 +9,14 @@ from fastapi.responses import JSONResponse
 from api.access import Access, OwnAccount
 from api.context import Context, InContext
 from api.handing import hand_over_now
-from api.idempotency import Intended, Intent, idempotent
-from api.recharge_shapes import NewRecharge, RechargesQuery, RechargeView, shown, view
+from api.idempotency import Claim, Intended, Intent, idempotent
+from api.recharge_shapes import NewRecharge, RechargesQuery, RechargeView, customers_link, shown, view
 from api.routing import router as make_router
 from api.shapes import Listing
 from api.updates import update
 from api.waiting import until
 from models.account import Account
+from models.base import JSON
 from models.recharge import Recharge
 from rules.access import Caller
 from rules.limits import MINIMUM_RECHARGE
@@ -43,8 +44,8 @@ async def create_recharge(
     always ``processing``, with the day on which the bank's answer is expected.
     """
     async with idempotent(context, intent) as claim:
-        if claim.answer is not None:
-            return claim.answer
+        if claim.body is not None:
+            return _first_answer(context, claim, claim.body, account_id=account.id)
         async with context.database.transaction() as session:
             row = await recharges.by_key(session, account_id=account.id, key=intent.key)
         if row is not None:
@@ -59,7 +60,7 @@ async def create_recharge(
                     row = await _answered(context, row)
                 told = await view(context, row)
                 async with context.database.transaction() as session:
-                    return await claim.keep(session, told, status=201)
+                    return await claim.keep(session, told, status=201, secrets=("action_url",))
         except (DatabaseUnavailableError, TimeoutError):
             # It is committed and goes on by itself: that is what the caller must hear, not that nothing happened.
             return JSONResponse(shown(context, row, []).model_dump(mode="json"), status_code=201)
@@ -112,6 +113,13 @@ async def cancel_recharge(
     if row.status != "canceled":
         raise _too_late(row.status)
     return await view(context, row)
+
+
+def _first_answer(context: Context, claim: Claim, body: JSON, *, account_id: str) -> Response:
+    """The first answer again; the customer's link, which is a secret, was not kept with it."""
+    if body["status"] != "requires_action":
+        return claim.replay()
+    return claim.replay(action_url=customers_link(context, account_id=account_id, recharge_id=body["id"]))
 
 
 async def _create(

@@ -16,6 +16,7 @@ class Inbox(Record, table=True):
     occurred_at: datetime = timestamp()
     object_id: str
     payload: JSON = json_object()
+    """``data.object`` as far as it is needed: ids, amounts, enumerations."""
     state: str = "new"
     """``new``, ``done``, ``kept`` (told to operators until it can be posted) or ``unmatched``."""
     tries: int = 0

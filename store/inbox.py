@@ -16,6 +16,12 @@ from models.inbox import Inbox, PollCursor
 KEEP_TRYING = timedelta(days=1)
 LONGEST_WAIT_SECONDS = 600
 _CURSOR = "stripe_events"
+_KEPT = (
+    *("id", "object", "status", "reason", "currency", "amount", "amount_refunded", "payment_intent", "payment_method"),
+    *("charge", "setup_intent", "mandate", "customer", "balance_transaction"),
+)
+#: What we give our payments and set-ups at the processor, so that they are known before their ids are stored.
+_OURS = ("account", "recharge", "bank_account")
 _table = SQLModel.metadata.tables["inbox"]
 # Built once: it is executed for every delivery.
 _TAKE_IN = insert(_table).on_conflict_do_nothing().returning(_table.c.id)
@@ -28,26 +34,38 @@ class UnreadableEventError(ValueError):
 async def take_in(session: AsyncSession, payload: JSON, *, now: datetime) -> bool:
     """Store an event under its id; whether it is new. A second delivery changes nothing.
 
+    Of its object ids, amounts and enumerations are kept alone: names, addresses, routing numbers and links that it may
+    quote are nothing that we need (requirements E13, I5), for whoever acts on it fetches the object anew.
+
     Raises UnreadableEventError, with nothing done to the transaction.
     """
-    row = {"payload": payload, "state": "new", "tries": 0, "next_try_at": now, "created_at": now}
+    row = {"state": "new", "tries": 0, "next_try_at": now, "created_at": now}
     written = await session.execute(_TAKE_IN, _columns(payload) | row)
     return written.first() is not None
 
 
 def _columns(payload: JSON) -> dict[str, Any]:
     try:
-        # Neither U+0000 nor half of a surrogate pair is text to Postgres.
-        if "\\u0000" in json.dumps(payload, ensure_ascii=False).encode().decode():
-            raise UnreadableEventError("U+0000")
-        return {
+        subject = payload["data"]["object"]
+        columns = {
             "id": payload["id"],
             "type": payload["type"],
             "occurred_at": datetime.fromtimestamp(payload["created"], UTC),
-            "object_id": payload["data"]["object"].get("id") or payload["type"],
+            "object_id": subject.get("id") or payload["type"],
+            "payload": {"data": {"object": _needed(subject)}},
         }
+        # Neither U+0000 nor half of a surrogate pair is text to Postgres.
+        if "\\u0000" in json.dumps(columns, ensure_ascii=False, default=str).encode().decode():
+            raise UnreadableEventError("U+0000")
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
         raise UnreadableEventError(type(error).__name__) from error
+    return columns
+
+
+def _needed(subject: JSON) -> JSON:
+    kept = {name: subject[name] for name in _KEPT if isinstance(subject.get(name), str | int)}
+    hints: JSON = subject.get("metadata") or {}
+    return kept | {"metadata": {name: hints[name] for name in _OURS if name in hints}}
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Inbox]:

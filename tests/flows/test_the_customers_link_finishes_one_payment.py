@@ -14,6 +14,15 @@ async def asked(stack):
     return await ask(stack, return_url=SHOP)
 
 
+async def test_the_first_answer_again_has_the_link_too(stack):
+    account = await stack.account()
+    card = await stack.card(account, "pm_card_authenticationRequired")
+    first, again = [await stack.ask(account, card, key="the same") for _ in range(2)]
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
+    assert first.json()["action_url"]
+    assert again.content == first.content
+
+
 async def ask(stack, **more):
     account = await stack.account()
     made = await stack.recharge(account, await stack.card(account, "pm_card_authenticationRequired"), **more)
