@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -177,12 +177,12 @@ class Installation:
     async def recharges(self, account: str) -> list[Any]:
         return (await self.ok("GET", f"/v1/accounts/{account}/recharges?limit=100"))["data"]
 
-    async def until_asked(self, account: str, known: Sequence[str] = ()) -> str:
-        """The id of the recharge that somebody is asking for, as soon as its row is there."""
+    async def until_asked(self, account: str) -> str:
+        """The id of the account's first recharge, as soon as somebody has asked for it and its row is there."""
         found: list[str] = []
 
         async def there() -> bool:
-            found[:] = [one["id"] for one in await self.recharges(account) if one["id"] not in known]
+            found[:] = [one["id"] for one in await self.recharges(account)]
             return bool(found)
 
         await self.until(there, "the recharge to be there")

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from conftest import installed
 from gate import Gate
 from installation import Installation
 
@@ -37,18 +36,12 @@ class Killed:
 
 
 @pytest.fixture(scope="module")
-async def killed(postgres, migrated, cluster, http, tmp_path_factory) -> AsyncGenerator[Killed]:
-    async with installed(
-        postgres=postgres, migrated=migrated, cluster=cluster, http=http, folder=tmp_path_factory.mktemp("killed")
-    ) as (stack, sandbox):
-        gate = Gate(sandbox.url)
-        async with gate.open() as gate_url:
-            await stack.start("api")
-            await stack.start("worker", PREPAY_SANDBOX_URL=gate_url)
-            yield await _kill_everywhere(stack, gate, gate_url)
+async def killed(gated_session) -> AsyncGenerator[Killed]:
+    yield await _kill_everywhere(gated_session.stack, gated_session.gate)
+    gated_session.gate.release()
 
 
-async def _kill_everywhere(stack: Installation, gate: Gate, gate_url: str) -> Killed:
+async def _kill_everywhere(stack: Installation, gate: Gate) -> Killed:
     accounts = {point: await stack.account() for point in POINTS}
     cards = {point: await stack.card(account) for point, account in accounts.items()}
     made: dict[str, str] = {}
@@ -62,7 +55,7 @@ async def _kill_everywhere(stack: Installation, gate: Gate, gate_url: str) -> Ki
     made["after the row"] = await _kill_api_after_commit(stack, accounts["after the row"], cards["after the row"])
     await stack.control("idempotency_keys/forget")
     gate.release()
-    await stack.start("worker", PREPAY_SANDBOX_URL=gate_url)
+    await stack.start("worker")
     for point, recharge in made.items():
         await stack.until_status(accounts[point], recharge, "succeeded")
     return Killed(stack, accounts, made)
@@ -71,18 +64,11 @@ async def _kill_everywhere(stack: Installation, gate: Gate, gate_url: str) -> Ki
 async def _hold(stack: Installation, gate: Gate, books: Any, point: str, account: str, card: str) -> str:
     """Ask for a recharge and let it run into its kill point; the request itself may wait for its answer."""
     step = POINTS[point]
-    known = {one["id"] for one in await stack.recharges(account)}
     hold = gate.hold(*step) if step else None
     if hold is None:
         await _hold_the_credit(books)
     asking = asyncio.create_task(stack.ask(account, card))
-    found: list[str] = []
-
-    async def there() -> bool:
-        found[:] = [one["id"] for one in await stack.recharges(account) if one["id"] not in known]
-        return bool(found)
-
-    await stack.until(there, "the recharge to be there")
+    recharge = await stack.until_asked(account)
     if hold is not None:
         await asyncio.wait_for(hold.reached.wait(), 30)
         gate.holds.remove(hold)
@@ -90,7 +76,7 @@ async def _hold(stack: Installation, gate: Gate, books: Any, point: str, account
         await stack.until(lambda: _someone_waits(books), "the credit to wait for a lock")
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    return found[0]
+    return recharge
 
 
 async def _hold_the_credit(books: Any) -> None:
@@ -136,10 +122,4 @@ async def test_killed(killed, point):
     assert [one["status"] for one in await stack.intents(recharge)].count("succeeded") == 1
     assert {one["status"] for one in await stack.intents(recharge)} <= {"succeeded", "canceled"}
     assert await stack.balance(account) == ("50.00", "0.00")
-    books = await asyncpg.connect(stack.database.owner_url)
-    credited = await books.fetchval(
-        "SELECT count(*) FROM ledger_transfer JOIN ledger_kind USING (kind)"
-        " WHERE account_id = $1 AND name = 'recharge_settled' AND leg = 0", account,
-    )  # fmt: skip
-    await books.close()
-    assert credited == 1, "credits counted in the ledger"
+    assert await stack.credits(account) == 1, "credits counted in the ledger"

@@ -1,6 +1,7 @@
 """Decision 12: API and worker are stateless. Two of each: one recharge for one key, every hand-off given once."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from uuid import uuid4
 
@@ -48,6 +49,24 @@ async def test_every_hand_off_is_given_once(pair):
     )
     assert await pair.value("SELECT max(tries) FROM outbox WHERE account_id = $1", account) == 1
     assert await pair.value("SELECT count(*) FROM outbox WHERE kind = 'recharge' AND account_id = $1", account) == 20
+
+
+async def test_a_hand_off_that_cannot_be_given_is_seen_and_stops_no_other(pair):
+    account = await pair.account()
+    card = await pair.card(account)
+    await pair.rows(
+        "INSERT INTO outbox (id, kind, workflow_id, next_try_at, created_at)"
+        " VALUES ('out_0', 'poison', 'x', now(), now())"
+    )
+    assert (await pair.recharge(account, card))["status"] == "succeeded"
+    await pair.until_row("it to be put off", "SELECT tries > 0 AND last_error <> '' FROM outbox WHERE id = 'out_0'")
+
+    async def shown() -> bool:
+        figures = (await pair.http.get(f"{pair.url('worker')}/metrics")).text
+        return bool(re.search(r"^prepay_outbox_put_off\S* [1-9]", figures, re.MULTILINE))
+
+    await pair.until(shown, "the worker's figures to show it")
+    await pair.rows("DELETE FROM outbox WHERE id = 'out_0'")
 
 
 async def test_locks_that_are_lost_are_a_courtesy(pair, gated):

@@ -3,9 +3,11 @@
 """
 
 import asyncio
+from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from conftest import Wired
 
 
 def refused(answer):
@@ -21,35 +23,49 @@ async def answered(ask):
     return answer
 
 
+@dataclass(frozen=True)
+class Ready:
+    """Everything that an outage can meet on its way."""
+
+    wired: Wired
+    account: str
+    card: str
+    bank: str
+    mover: str
+    unverified: str
+    link: str
+
+
 @pytest.fixture
-async def ready(wired):
-    """An account with a card and a verified bank account, another with a bank account that waits for its code."""
+async def ready(wired) -> Ready:
     stack = wired.stack
-    account, waiting = await asyncio.gather(stack.account(), stack.account())
-    card, _ = await asyncio.gather(stack.card(account), stack.card(waiting))
-    bank, other = await asyncio.gather(stack.bank(account), stack.add_bank(waiting))
-    return wired, account, card, bank, waiting, other
+    account, mover = await asyncio.gather(stack.account(), stack.account())
+    card, _ = await asyncio.gather(stack.card(account), stack.card(mover))
+    bank, unverified = await asyncio.gather(stack.bank(account), stack.add_bank(mover))
+    asked = await stack.recharge(mover, await stack.card(mover, "pm_card_authenticationRequired"))
+    return Ready(wired, account, card, bank, mover, unverified, asked["action_url"])
 
 
-async def without_hands(ready, *, down, up):
+async def without_hands(ready: Ready, *, down, up):
     """Nobody carries anything out from ``down`` to ``up``: requests are answered, and all of it ends afterwards."""
-    wired, account, card, bank, waiting, other = ready
-    stack = wired.stack
-    await down()
-    keys = [uuid4().hex for _ in range(2)]
+    stack, account, mover = ready.wired.stack, ready.account, ready.mover
     fresh = await stack.account()
-    by_card, by_bank, new_card, code = await asyncio.gather(
-        stack.ask(account, card, key=keys[0]),
-        stack.ask(account, bank, key=keys[1]),
+    await down()
+    key = uuid4().hex
+    by_card, by_bank, new_card, code, page = await asyncio.gather(
+        stack.ask(account, ready.card, key=key),
+        stack.ask(account, ready.bank),
         stack.add_card(fresh),
-        stack.enter(waiting, other, "SMZZ99"),
+        stack.enter(mover, ready.unverified, "SMZZ99"),
+        stack.http.get(ready.link),
     )
     for answer in (by_card, by_bank):
         assert (answer.status_code, answer.json()["status"]) == (201, "processing"), answer.text
     refused(new_card)
     refused(code)
-    refused(await stack.enter(waiting, other, "SMZZ99"))
-    again = await stack.ask(account, card, key=keys[0])
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "One moment" in page.text
+    again = await stack.ask(account, ready.card, key=key)
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
     assert again.json() == by_card.json()
     await up()
@@ -61,26 +77,27 @@ async def without_hands(ready, *, down, up):
         assert len(await stack.charges(recharge.json()["id"])) == 1
     assert (await answered(lambda: stack.add_card(fresh))).json()["status"] == "active"
     assert len((await stack.ok("GET", f"/v1/accounts/{fresh}/cards"))["data"]) == 1
-    wrong = await answered(lambda: stack.enter(waiting, other, "SMZZ99"))
+    assert (await answered(lambda: stack.http.get(ready.link))).status_code == 303
+    wrong = await answered(lambda: stack.enter(mover, ready.unverified, "SMZZ99"))
     assert (wrong.status_code, wrong.json()["code"]) == (422, "code_mismatch")
     assert wrong.json()["attempts_left"] == 4, "whatever was asked again, one attempt"
-    setup = await stack.value("SELECT setup_intent FROM bank_account WHERE id = $1", other)
-    tried = wired.gate.count("POST", f"/v1/setup_intents/{setup}/verify_microdeposits")
+    setup = await stack.value("SELECT setup_intent FROM bank_account WHERE id = $1", ready.unverified)
+    tried = ready.wired.gate.count("POST", f"/v1/setup_intents/{setup}/verify_microdeposits")
     assert tried == 1, "attempts counted at the processor"
 
 
 async def test_no_worker(ready):
-    stack = ready[0].stack
+    stack = ready.wired.stack
     await without_hands(ready, down=lambda: stack.kill("worker"), up=lambda: stack.start("worker"))
 
 
 async def test_temporal_swallows_everything(ready):
-    temporal = ready[0].temporal
+    temporal = ready.wired.temporal
     await without_hands(ready, down=lambda: temporal.set("swallow"), up=lambda: temporal.set("pass"))
 
 
 async def test_the_processor_answers_with_errors(ready):
-    stack = ready[0].stack
+    stack = ready.wired.stack
 
     async def down():
         await stack.control("faults", {"path": "/v1/*", "kind": "error", "status": 500, "rate": 1.0})
@@ -89,9 +106,9 @@ async def test_the_processor_answers_with_errors(ready):
 
 
 async def test_slow_servers_are_waited_for(ready):
-    wired, account, card, *_ = ready
+    wired = ready.wired
     await wired.sandbox.set("slow", delay=0.1)
     await wired.postgres.set("slow", delay=0.01)
     await wired.temporal.set("slow", delay=0.05)
-    made = await wired.stack.recharge(account, card)
+    made = await wired.stack.recharge(ready.account, ready.card)
     assert made["status"] == "succeeded"
