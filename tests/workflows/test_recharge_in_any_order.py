@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from tests.workflows.recharging import as_it_is, ask, at_noon, balance, bank_on_file, charges, handle, intents, row
 
-MADE = 8
+MADE = 6
 ROUNDS = 2
 
 
