@@ -139,7 +139,14 @@ class Api:
         fault = faults.strike(world.store, work.route.method, work.url, ("error",))
         if fault is not None:
             error = faults.raised(fault)
+            if fault.effect:
+                self._run(work)
             return Reply(error.status, error.body()), error.stored
+        return self._run(work)
+
+    def _run(self, work: _Work) -> tuple[Reply, bool]:
+        """The endpoint itself; what it did is undone when it fails, but for errors that keep their objects."""
+        world = self._world
         world.store.db.execute("SAVEPOINT request")
         try:
             call = Call(world, work.params, work.path, work.base_url)

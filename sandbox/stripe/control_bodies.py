@@ -88,6 +88,7 @@ class Body:
         }
         if kind == "error":
             spec["status"] = self.integer("status", at_least=400, at_most=599) or 500
+            spec["effect"] = self.boolean("effect")
         if kind == "slow":
             spec["seconds"] = self.number("seconds", at_least=0, at_most=120) or 1.0
         if kind == "decline":

@@ -24,6 +24,7 @@ class Fault:
     kind: str
     status: int
     seconds: float
+    effect: bool
 
 
 def add(store: Store, spec: Object) -> Object:
@@ -54,7 +55,9 @@ def strike(store: Store, method: str, path: str, kinds: tuple[str, ...]) -> Faul
         )
 
     spec = _draw(store, matches)
-    return None if spec is None else Fault(spec["kind"], spec.get("status", 500), spec.get("seconds", 1.0))
+    if spec is None:
+        return None
+    return Fault(spec["kind"], spec.get("status", 500), spec.get("seconds", 1.0), spec.get("effect", False))
 
 
 def decline(store: Store, method: Object) -> Failure | None:

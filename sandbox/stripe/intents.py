@@ -9,6 +9,12 @@ from sandbox.stripe.shapes import TYPES
 from sandbox.stripe.storage import Object
 from sandbox.stripe.world import World, public
 
+_REDIRECTS = (
+    "This {name} is configured to accept payment methods enabled in your Dashboard. Because some of these "
+    "payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want "
+    "to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
+    "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents."
+)
 NAMES = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}
 
 
@@ -106,6 +112,13 @@ def merge_options(intent: Object, given: Any) -> None:
         merged = {**options.get(kind, {}), **chosen}
         options[kind] = {name: value for name, value in merged.items() if value != "" and name not in _SILENT}
     intent["payment_method_options"] = options
+
+
+def check_redirects(intent: Object, params: dict[str, Any]) -> None:
+    """An intent whose methods Stripe chooses might redirect the customer: then a return URL is required."""
+    automatic = intent["automatic_payment_methods"]
+    if automatic and automatic.get("allow_redirects") != "never" and "return_url" not in params:
+        raise refused(_REDIRECTS.format(name=NAMES[intent["object"]]))
 
 
 def wrong_state(intent: Object, message: str) -> StripeError:

@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from sandbox.stripe import bank_debits, cards, intents, merging
-from sandbox.stripe.errors import invalid, refused
+from sandbox.stripe import bank_debits, cards, intents, mandates, merging
+from sandbox.stripe.errors import invalid
 from sandbox.stripe.storage import Object
 from sandbox.stripe.world import HIDDEN, World
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
-_REDIRECTS = (
-    "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these "
-    "payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want "
-    "to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
-    "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents."
-)
 _PLAIN = (
     "description",
     "receipt_email",
@@ -42,12 +36,9 @@ def confirm(world: World, intent: Object, params: dict[str, Any], *, base_url: s
             "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
             "payment method or ConfirmationToken.",
         )
-    automatic = intent["automatic_payment_methods"]
-    if automatic and automatic.get("allow_redirects") != "never" and "return_url" not in params:
-        raise refused(_REDIRECTS)
+    intents.check_redirects(intent, params)
     intent["payment_method"] = method["id"]
-    # A second confirm of an intent that waits ends the first wait.
-    world.unschedule(intent["id"])
+    stop_waiting(world, intent)
     intent[HIDDEN]["confirms"] += 1
     limit = world.store.fact("confirm_limit")
     if limit is not None and intent[HIDDEN]["confirms"] > limit:
@@ -64,6 +55,8 @@ def choose(world: World, intent: Object, params: dict[str, Any]) -> None:
     method = intents.chosen_method(world, intent, params)
     if method is not None and intent["status"] in OPEN:
         changed = method["id"] != intent["payment_method"]
+        if changed:
+            stop_waiting(world, intent)
         intent["payment_method"] = method["id"]
         if changed or intent["status"] == "requires_payment_method":
             intent |= {"status": "requires_confirmation", "next_action": None}
@@ -82,9 +75,16 @@ def apply(intent: Object, params: dict[str, Any]) -> None:
         intents.merge_options(intent, params["payment_method_options"])
 
 
+def stop_waiting(world: World, intent: Object) -> None:
+    """End what an earlier confirm still waits for: its deposits, and the mandate that they were to make valid."""
+    world.unschedule(intent["id"])
+    if intent["status"] == "requires_action":
+        mandates.set_status(world, intent[HIDDEN].pop("mandate", None), "inactive")
+
+
 def end(world: World, intent: Object, *, reason: str | None) -> None:
     """Cancel an intent for good."""
-    world.unschedule(intent["id"])
+    stop_waiting(world, intent)
     intent |= {
         "status": "canceled",
         "canceled_at": world.now,

@@ -57,7 +57,11 @@ class Server:
         self._webhooks = Webhooks(self._store)
         self._api = Api(self._world, self._keys, self._webhooks)
         self._listener = Listener(self._application(), host=self._address[0], port=self._address[1])
-        self.url = await self._listener.start()
+        try:
+            self.url = await self._listener.start()
+        except OSError:
+            self._store.close()
+            raise
         self._tasks = [asyncio.create_task(self._webhooks.run()), asyncio.create_task(self._tick())]
 
     async def stop(self) -> None:

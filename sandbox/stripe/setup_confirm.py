@@ -26,6 +26,7 @@ def confirm(world: World, intent: Object, params: dict[str, Any], *, base_url: s
     if method is None:
         message = "You cannot confirm this SetupIntent because it's missing a payment method."
         raise intents.wrong_state(intent, message)
+    intents.check_redirects(intent, params)
     intent["payment_method"] = method["id"]
     abandon(world, intent)
     if method["type"] == "card":

@@ -183,6 +183,8 @@ def _apply(world: World, intent: Object, params: dict[str, Any]) -> None:
     method = intents.chosen_method(world, intent, params)
     if method is not None and intent["status"] in _OPEN:
         changed = method["id"] != intent["payment_method"]
+        if changed:
+            setup_confirm.abandon(world, intent)
         intent["payment_method"] = method["id"]
         if changed or intent["status"] == "requires_payment_method":
             intent |= {"status": "requires_confirmation", "next_action": None}

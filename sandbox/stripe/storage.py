@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS faults (
   fired INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_VERSION = 1
 _EMPTIED = ("due", "keys", "deliveries", "faults")
 
 
@@ -56,10 +57,13 @@ class Store:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if directory is None else str(directory / "stripe.sqlite3")
-        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
         # Exclusive: a second sandbox on the same data is told so at once, not when it is too late.
         self.db.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
-        self.db.executescript(_SCHEMA)
+        (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        if version not in {0, _VERSION}:
+            raise sqlite3.OperationalError(f"{path} was written by another version of the sandbox")
+        self.db.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
 
     def close(self) -> None:
         """Close the file."""

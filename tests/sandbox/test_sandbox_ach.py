@@ -86,6 +86,15 @@ async def test_a_return_blocks_the_account_but_for_insufficient_funds(sandbox: S
     assert (await sandbox.get(f"/v1/payment_methods/{method}"))["us_bank_account"]["status_details"] == {}
 
 
+async def test_what_is_processing_cannot_be_confirmed_again(sandbox: Sandbox):
+    intent = await paying(sandbox)
+    card = await sandbox.card(intent["customer"])
+    answer = await sandbox.post(f"/v1/payment_intents/{intent['id']}/confirm", {"payment_method": card})
+    assert (answer.status, answer.error["code"]) == (400, "payment_intent_unexpected_state")
+    assert answer.error["payment_intent"]["status"] == "processing"
+    assert (await sandbox.counts())["charge"] == {"total": 1, "pending": 1}
+
+
 async def test_after_a_failed_debit_the_same_intent_pays_by_card(sandbox: Sandbox):
     intent = await paying(sandbox, "pm_usBankAccount_insufficientFunds")
     await sandbox.days(4)

@@ -196,6 +196,41 @@ async def test_a_canceled_setup_ends_its_mandate(sandbox: Sandbox):
     assert (await sandbox.retrieve(waiting["id"]))["status"] == "canceled"
 
 
+async def test_another_method_ends_the_wait_for_the_first(sandbox: Sandbox):
+    waiting = await sandbox.setup(await sandbox.customer())
+    changed = await sandbox.post(
+        f"/v1/setup_intents/{waiting['id']}", {"payment_method": "pm_usBankAccount_insufficientFunds"}
+    )
+    assert (changed["status"], changed["next_action"]) == ("requires_confirmation", None)
+    assert (await sandbox.get(f"/v1/mandates/{waiting['mandate']}"))["status"] == "inactive"
+    await sandbox.control("clock", {"advance_hours": 300})
+    assert (await sandbox.retrieve(waiting["id"]))["status"] == "requires_confirmation"
+
+
+async def test_a_second_confirm_begins_anew(sandbox: Sandbox):
+    waiting = await sandbox.setup(await sandbox.customer())
+    await sandbox.verify(waiting["id"], descriptor_code="SM0000")
+    await sandbox.control("clock", {"advance_hours": 200})
+    again = await sandbox.post(f"/v1/setup_intents/{waiting['id']}/confirm", {"mandate_data": ACCEPTANCE})
+    assert again["status"] == "requires_action"
+    assert again["mandate"] != waiting["mandate"]
+    await sandbox.control("clock", {"advance_hours": 200})
+    answer = await sandbox.verify(waiting["id"], descriptor_code="SM0000")
+    assert "9 verification attempts" in answer.error["message"]
+    attempts = (await sandbox.get("/v1/setup_attempts", setup_intent=waiting["id"]))["data"]
+    assert [attempt["status"] for attempt in attempts] == ["requires_action", "abandoned"]
+
+
+async def test_a_canceled_payment_ends_the_wait_for_its_deposits(sandbox: Sandbox):
+    created = await sandbox.intent(await sandbox.customer())
+    url = f"/v1/payment_intents/{created['id']}"
+    await sandbox.post(f"{url}/confirm", {"payment_method": "pm_usBankAccount_success", "mandate_data": ACCEPTANCE})
+    await sandbox.post(f"{url}/cancel")
+    assert (await sandbox.counts())["mandate"] == {"total": 1, "inactive": 1}
+    await sandbox.control("clock", {"advance_hours": 300})
+    assert (await sandbox.retrieve(created["id"]))["status"] == "canceled"
+
+
 async def test_the_statement_page_shows_and_takes_the_code(sandbox: Sandbox, client):
     waiting = await sandbox.setup(await sandbox.customer())
     page = waiting["next_action"]["verify_with_microdeposits"]["hosted_verification_url"]

@@ -189,6 +189,47 @@ async def test_a_foreign_card_is_refused(sandbox: Sandbox):
     assert "does not belong to the Customer" in answer.error["message"]
 
 
+@pytest.mark.parametrize("kind", ["payment_intents", "setup_intents"])
+async def test_methods_that_stripe_chooses_need_a_return_url(sandbox: Sandbox, kind):
+    amount = {"amount": 2500, "currency": "usd"} if kind == "payment_intents" else {}
+    created = await sandbox.post(f"/v1/{kind}", amount)
+    assert created["automatic_payment_methods"] == {"enabled": True, "allow_redirects": "always"}
+    url = f"/v1/{kind}/{created['id']}/confirm"
+    answer = await sandbox.post(url, {"payment_method": "pm_card_visa"})
+    assert (answer.status, "return_url" in answer.error["message"]) == (400, True)
+    params = {"payment_method": "pm_card_visa", "return_url": "https://example.com"}
+    assert (await sandbox.post(url, params))["status"] == "succeeded"
+
+
+async def test_a_method_of_another_type_is_refused(sandbox: Sandbox):
+    customer = await sandbox.customer()
+    answer = await sandbox.intent(customer, await sandbox.card(customer), payment_method_types=["us_bank_account"])
+    assert answer.error["code"] == "payment_intent_incompatible_payment_method"
+
+
+async def test_an_intent_takes_and_changes_its_method_before_it_is_confirmed(sandbox: Sandbox):
+    customer = await sandbox.customer()
+    first, second = await sandbox.card(customer), await sandbox.card(customer, "pm_card_mastercard")
+    created = await sandbox.intent(customer)
+    url = f"/v1/payment_intents/{created['id']}"
+    held = await sandbox.post(url, {"payment_method": first, "amount": 3000, "description": "x"})
+    assert (held["status"], held["payment_method"], held["amount"]) == ("requires_confirmation", first, 3000)
+    held = await sandbox.post(url, {"payment_method": second, "description": ""})
+    assert (held["payment_method"], held["description"]) == (second, None)
+    assert (await sandbox.post(f"{url}/confirm", {"off_session": True}))["status"] == "succeeded"
+    late = await sandbox.post(url, {"amount": 5000})
+    assert late.error["code"] == "payment_intent_unexpected_state"
+    assert (await sandbox.post(url, {"metadata": {"late": "yes"}}))["metadata"] == {"late": "yes"}
+
+
+async def test_a_confirm_without_a_method_says_so(sandbox: Sandbox):
+    created = await sandbox.intent(await sandbox.customer())
+    answer = await sandbox.post(f"/v1/payment_intents/{created['id']}/confirm")
+    assert answer.status == 400
+    assert "missing a payment method" in answer.error["message"]
+    assert answer.error["payment_intent"]["status"] == "requires_payment_method"
+
+
 async def test_manual_capture(sandbox: Sandbox):
     customer = await sandbox.customer()
     card = await sandbox.card(customer)

@@ -9,6 +9,7 @@ from sandbox_client import Sandbox
 from webhook_receiver import receiving
 
 from rules.business_days import eastern, eastern_date, is_business_day
+from sandbox.stripe import bank_debits
 from sandbox.stripe.clock import Clock, after_business_days, travel
 from sandbox.stripe.server import Server
 
@@ -143,6 +144,24 @@ async def test_due_things_happen_each_at_its_own_time(sandbox: Sandbox):
     await sandbox.days(10)
     answered = [(await sandbox.events(about=intent["id"]))[-1]["created"] for intent in intents]
     assert answered[0] == answered[1] < answered[2]
+
+
+async def test_one_change_that_fails_does_not_stop_the_others(sandbox: Sandbox, monkeypatch, caplog):
+    customer = await sandbox.customer()
+    first = await sandbox.intent(customer, await sandbox.bank_account(customer))
+    second = await sandbox.intent(customer, await sandbox.bank_account(customer))
+    settle = bank_debits.settle
+
+    def broken(world, intent):
+        if intent["id"] == first["id"]:
+            raise RuntimeError("broken")
+        settle(world, intent)
+
+    monkeypatch.setattr(bank_debits, "settle", broken)
+    await sandbox.days(4)
+    assert (await sandbox.retrieve(first["id"]))["status"] == "processing"
+    assert (await sandbox.retrieve(second["id"]))["status"] == "succeeded"
+    assert "payment_intent.answer" in caplog.text
 
 
 async def test_a_running_sandbox_settles_by_itself(client):

@@ -23,6 +23,20 @@ async def test_an_error_has_no_effect(sandbox: Sandbox):
     assert "customer" not in await sandbox.counts()
 
 
+async def test_an_error_can_come_after_the_effect_and_is_remembered(sandbox: Sandbox):
+    customer = await sandbox.customer()
+    card = await sandbox.card(customer)
+    intent = await sandbox.intent(customer)
+    url = f"/v1/payment_intents/{intent['id']}/confirm"
+    await sandbox.fault(kind="error", path=url, status=500, effect=True)
+    answers = [await sandbox.post(url, {"payment_method": card}, key="k") for _ in range(2)]
+    assert [answer.status for answer in answers] == [500, 500]
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert (await sandbox.retrieve(intent["id"]))["status"] == "succeeded"
+    assert (await sandbox.post(url, {"payment_method": card})).error["code"] == "payment_intent_unexpected_state"
+    assert (await sandbox.counts())["charge"] == {"total": 1, "succeeded": 1}
+
+
 async def test_a_connection_cut_before_has_no_effect(sandbox: Sandbox):
     await sandbox.fault(kind="drop_before", path="/v1/customers")
     with pytest.raises(httpx2.RemoteProtocolError):
@@ -115,6 +129,7 @@ async def test_a_named_bank_account_is_returned_later(sandbox: Sandbox):
         {"kind": "error", "times": 0},
         {"kind": "error", "rate": 2},
         {"kind": "error", "decline_code": "x"},
+        {"kind": "slow", "effect": True},
         {"kind": "slow", "seconds": "1"},
     ],
 )

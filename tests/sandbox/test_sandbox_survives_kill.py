@@ -125,6 +125,12 @@ async def test_a_second_sandbox_on_the_same_data_says_so(tmp_path: Path):
         assert b"Is another one running on it?" in said
 
 
+async def test_a_pace_that_makes_no_sense_is_refused():
+    process, _ = await begin(PREPAY_SANDBOX_DAY_SECONDS="-1")
+    _, said = await process.communicate()
+    assert (process.returncode, b"PREPAY_SANDBOX_DAY_SECONDS" in said) == (2, True)
+
+
 async def test_a_taken_port_is_named(client):
     async with started() as process:
         port = process.url.rpartition(":")[2]
