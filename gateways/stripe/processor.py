@@ -82,6 +82,8 @@ class StripeProcessor:
                         "customer": customer,
                         "payment_method": payment_method,
                         "allowed_payment_method_types": ["us_bank_account"],
+                        # A bank account leads nowhere: without this Stripe wants to know the way back.
+                        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
                         "payment_method_options": {"us_bank_account": {"verification_method": "microdeposits"}},
                         "mandate_data": {
                             "customer_acceptance": {
