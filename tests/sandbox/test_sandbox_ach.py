@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from sandbox_client import Sandbox
 
-from rules.business_days import EASTERN
-from rules.settlement import expected_on
+from rules.business_days import EASTERN, next_business_day
+from rules.settlement import expected_on, submission_date
 
 RETURNS = {
     "pm_usBankAccount_accountClosed": ("account_closed", "bank_account_closed", "R02"),
@@ -27,7 +27,8 @@ async def test_a_debit_settles_at_nine_on_the_fourth_business_day(sandbox: Sandb
     charge = await sandbox.get(f"/v1/charges/{intent['latest_charge']}")
     details = charge["payment_method_details"]["us_bank_account"]
     assert (charge["status"], charge["paid"], charge["balance_transaction"]) == ("pending", False, None)
-    assert details["expected_debit_date"] > datetime.fromtimestamp(intent["created"], UTC).date().isoformat()
+    submitted = submission_date(datetime.fromtimestamp(intent["created"], UTC))
+    assert details["expected_debit_date"] == next_business_day(submitted).isoformat()
     assert (await sandbox.get(f"/v1/mandates/{details['mandate']}"))["status"] == "active"
     await sandbox.days(3)
     assert (await sandbox.retrieve(intent["id"]))["status"] == "processing"
