@@ -126,7 +126,7 @@ async def test_a_declined_payment_says_why(house):
         assert "Finished: **failed**" in await details(house, recharge)
 
 
-CANARIES = ("Canary", "canary", "hideout", "pm_", "http:", "https:", "4242", "127.0.0.1", "visa", "client_secret")
+CANARIES = ("Canary", "canary", "hideout", "pm_", "http:", "https:", "127.0.0.1", "visa", "client_secret")
 FAULTS = (
     {"method": "POST", "path": "/v1/payment_intents", "kind": "rate_limit", "times": 1},
     {"method": "GET", "path": "/v1/payment_intents/*", "kind": "error", "status": 404, "times": 1},
