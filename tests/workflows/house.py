@@ -115,7 +115,7 @@ class House:
                 await outbox.handed(session, [row.id], now=self.now())
 
     async def _hand_over(self, row: Outbox) -> None:
-        """As the relay, again where Temporal refuses: the server that skips time does while a workflow is completing."""
+        """As the relay, again where Temporal refuses: the server that skips time does so while a workflow ends."""
         async with asyncio.timeout(10):
             while True:
                 try:
