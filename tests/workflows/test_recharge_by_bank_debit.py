@@ -213,3 +213,19 @@ async def test_the_day_counts_from_the_confirm(house, monkeypatch):
         found = await submitted(house, recharge)
         assert estimate == expected_on(found.created_at).on
         assert found.expected_on == expected_on(await house.sync()).on > estimate
+
+
+async def test_the_day_counts_from_the_try_that_the_processor_took(house):
+    """E9: the first try is before the cut-off, the processor takes the debit after it."""
+    async with house.working():
+        bank = await bank_on_file(house)
+        await at_noon(house)
+        await house.pass_days((9 * 60 - 2) / (24 * 60))
+        await house.control("faults", {"path": "*/confirm", "kind": "rate_limit", "times": 8})
+        recharge = await ask(house, bank)
+        estimate = (await row(house, recharge)).expected_on
+        before = await house.sync()
+        await house.pass_days(10 / (24 * 60))
+        found = await submitted(house, recharge)
+        assert estimate == expected_on(before).on
+        assert found.expected_on == expected_on(await house.sync()).on > estimate

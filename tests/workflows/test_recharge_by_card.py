@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from rules.outcomes import Outcome, State
+from store import attempts, recharges
 from tests.workflows.recharging import (
     ask,
     balance,
@@ -186,7 +188,17 @@ async def test_the_failure_of_the_first_attempt_arrives_while_the_second_runs(ho
         await house.deliver_events()
         await becomes(house, recharge, lambda found: found.action_url == page)
         assert "look" in await steps(house, recharge)
-        assert (await row(house, recharge)).status == "requires_action"
+        before = await row(house, recharge)
+        assert before.status == "requires_action"
+        # Nor does the step of the first attempt, were it thought dead and to answer only now.
+        async with house.database.transaction() as session:
+            late = Outcome(state=State.PROCESSING, attempt=1, charge="ch_late")
+            found = await recharges.locked(session, account_id=house.account.id, recharge_id=recharge["id"])
+            told = await attempts.record(
+                session, found, late, action_url=None, action_digest="late", failure=None, now=house.now()
+            )
+            assert told == late
+        assert (await row(house, recharge)).model_dump() == before.model_dump()
         await customer(house, recharge, "succeed")
         await house.deliver_events()
         assert await ended(house, recharge) == "succeeded"
