@@ -131,7 +131,7 @@ def index(call: Call) -> Object:
 
 def methods(call: Call) -> Object:
     """GET /v1/customers/{customer}/payment_methods."""
-    customer = payment_methods.living_customer(call.world, call.id, param="customer")
+    customer = payment_methods.living_customer(call.world, call.id, param="id")
     url = f"/v1/customers/{customer['id']}/payment_methods"
     return lists.page(call, "payment_method", url=url, filters=("type", "allow_redisplay"), customer=customer["id"])
 

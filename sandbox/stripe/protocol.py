@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 _ABORT = "prepay.abort"
 _GRACE = 2.0
+_KEEP_ALIVE = 75
 
 
 class CuttableProtocol(HttpToolsProtocol):
@@ -35,7 +36,10 @@ class Listener:
     """An application served on a port. It leaves signals alone and, unlike ``uvicorn.Server``, never polls."""
 
     def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
-        self._config = uvicorn.Config(app, ws="none", lifespan="off", access_log=False, log_level="warning")
+        # Clients close idle connections after seconds; a server that did so first would break a request now and then.
+        self._config = uvicorn.Config(
+            app, ws="none", lifespan="off", access_log=False, log_level="warning", timeout_keep_alive=_KEEP_ALIVE
+        )
         self._state = ServerState()
         self._address = (host, port)
 
