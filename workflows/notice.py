@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities.notifying import Delivery, Notifying, Try
     from workflows import attributes
-    from workflows.options import UNTIL_ANSWERED
+    from workflows.options import HEARTBEAT, UNTIL_ANSWERED
 
 _FIRST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(minutes=30)
@@ -50,6 +50,7 @@ class Notice:
                 Notifying.deliver,
                 Try(request.notice_id, workflow.now()),
                 start_to_close_timeout=timedelta(minutes=2),
+                heartbeat_timeout=HEARTBEAT,
                 schedule_to_close_timeout=timedelta(minutes=10),  # then look again with a new now
                 retry_policy=UNTIL_ANSWERED,
                 summary=f"Mail {request.kind}",
