@@ -121,6 +121,7 @@ async def test_payment_intents_and_charges(sdk: stripe.StripeClient):
     charge = paid.latest_charge
     assert isinstance(charge, stripe.Charge)
     assert (charge.amount, charge.status, charge.metadata["recharge"]) == (3000, "succeeded", "rchg_1")
+    assert (await v1.payment_intents.retrieve_async(made.id)).status == "succeeded"
     assert (await v1.charges.retrieve_async(charge.id)).payment_intent == made.id
     assert len((await v1.charges.list_async({"payment_intent": made.id})).data) == 1
     assert (await v1.charges.update_async(charge.id, {"description": "d"})).description == "d"
