@@ -48,6 +48,7 @@ GRACE = timedelta(seconds=30)
 # How long a workflow's next step waits for the worker that has it cached, should that one have died.
 STICKY = timedelta(seconds=5)
 AGAIN_SECONDS = 2.0
+CONNECT_SECONDS = 10.0
 
 
 def utc_now() -> datetime:
@@ -167,7 +168,9 @@ async def run(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
     async with Database(url, pool_size=settings.database_pool_size) as database:
         await _until_reached("processor", lambda: claim(database, processor), stop)
-        client = await _until_reached("temporal", lambda: connect(cluster_of(settings), runtime=runtime), stop)
+        client = await _until_reached(
+            "temporal", lambda: asyncio.wait_for(connect(cluster_of(settings), runtime=runtime), CONNECT_SECONDS), stop
+        )
         if client is None:
             return
         async with working(settings, client=client, database=database, processor=processor, meter=runtime.metric_meter):

@@ -2,7 +2,14 @@
 
 import asyncio
 import copy
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+
+from store import outbox, recharges
+from store.database import Database
+from store.recharges import NewRecharge
+
+DAY = timedelta(days=1)
 
 
 async def test_an_old_attempts_failure_arrives_while_the_next_one_runs(gated):
@@ -89,3 +96,24 @@ async def test_two_cancels_and_a_customer_at_once(gated):
     assert (await stack.until_status(account, made["id"], "canceled"))["finished_at"]
     assert [one["status"] for one in await stack.intents(made["id"])] == ["canceled"]
     assert await stack.balance(account) == ("0.00", "0.00")
+
+
+async def test_a_cancel_before_the_payment_has_begun(gated):
+    """It is committed and Temporal has not heard of it: neither canceled nor too late to be."""
+    stack = gated.stack
+    account = await stack.account()
+    card = await stack.card(account)
+    new = NewRecharge(
+        account_id=account, amount_cents=5000, method_id=card, method_kind="card", kind="manual",
+        idempotency_key="key", request_digest="-", return_url=None, metadata={},
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    async with Database(stack.database.app_url) as books, books.transaction() as session:
+        row, outbox_id = await recharges.create(session, new, now=now)
+        await outbox.put_off(session, await outbox.claim_one(session, outbox_id), error="", outage=False, now=now + DAY)
+    path = f"/v1/accounts/{account}/recharges/{row.id}/cancel"
+    early = await stack.call("POST", path)
+    assert (early.status_code, early.json()["code"]) == (503, "unavailable")
+    assert int(early.headers["Retry-After"]) > 0
+    await stack.rows("UPDATE outbox SET next_try_at = created_at WHERE id = $1", outbox_id)
+    await stack.until_status(account, row.id, "succeeded")

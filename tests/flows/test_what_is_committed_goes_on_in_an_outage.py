@@ -92,8 +92,19 @@ async def test_no_worker(ready):
 
 
 async def test_temporal_swallows_everything(ready):
-    temporal = ready.wired.temporal
-    await without_hands(ready, down=lambda: temporal.set("swallow"), up=lambda: temporal.set("pass"))
+    """A worker that is started meanwhile waits for it."""
+    stack, temporal = ready.wired.stack, ready.wired.temporal
+
+    async def down():
+        await temporal.set("swallow")
+        await stack.kill("worker")
+        await stack.spawn("worker")
+
+    async def up():
+        await temporal.set("pass")
+        await stack.ready("worker")
+
+    await without_hands(ready, down=down, up=up)
 
 
 async def test_the_processor_answers_with_errors(ready):

@@ -37,11 +37,17 @@ async def test_what_was_committed_is_answered_and_nothing_else_is(wired, payer, 
     for answer in answers:
         refused(answer)
     assert (await stack.http.get(f"{stack.api_url}/healthz")).status_code == 200
+    page = await stack.http.get(f"{stack.api_url}/pay/{'x' * 43}")
+    assert (page.status_code, "One moment" in page.text) == (503, True)
+    if mode == "refuse":  # a worker that is started meanwhile waits
+        await stack.kill("worker")
+        await stack.spawn("worker")
     answer = await committed
     assert (answer.status_code, answer.json()["status"]) == (201, "processing"), answer.text
 
     wired.gate.release()
     await wired.postgres.set("pass")
+    await stack.ready("worker")
     assert (await again(lambda: stack.http.get(f"{stack.api_url}/readyz"))).status_code == 200
     if mode == "refuse":  # what was swallowed may arrive: then the same request finds it
         assert await stack.recharges(other) == []
