@@ -48,6 +48,7 @@ async def until(
             if now() >= deadline:
                 return found[0]
             try:
-                await asyncio.wait_for(changed.wait(), timeout=min(LOOK_SECONDS, deadline - now()))
+                async with asyncio.timeout(min(LOOK_SECONDS, deadline - now())):
+                    await changed.wait()
             except TimeoutError:
                 continue

@@ -32,6 +32,8 @@ async def drain(
                 continue
             if moved == 0:
                 try:
-                    await asyncio.wait_for(woken.wait(), timeout=look_again)
+                    # Not wait_for: before Python 3.12 it may swallow a cancellation.
+                    async with asyncio.timeout(look_again):
+                        await woken.wait()
                 except TimeoutError:
                     continue

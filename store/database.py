@@ -172,7 +172,8 @@ class Listener:
             event.set()  # what was told while nobody listened is looked for
         while not closed.is_set():
             try:
-                await asyncio.wait_for(closed.wait(), LISTENER_CHECK_SECONDS)
+                async with asyncio.timeout(LISTENER_CHECK_SECONDS):
+                    await closed.wait()
             except TimeoutError:
                 await connection.fetchval("SELECT 1")
 
