@@ -56,6 +56,7 @@ class House:
         self.database = database
         self.processor = processor
         self.sandbox = sandbox
+        self.http = httpx2.AsyncClient(trust_env=False, timeout=30)
         self.transport = stripe.HTTPXClient()
         self.stripe = stripe.StripeClient(
             "sk_test_sandbox", base_addresses={"api": sandbox.url}, http_client=self.transport
@@ -152,8 +153,7 @@ class House:
 
     async def control(self, path: str, body: dict[str, Any] | None = None, *, method: str = "POST") -> Any:
         """A control route of the sandbox."""
-        async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
-            answer = await client.request(method, f"{self.sandbox.url}/_sandbox/{path}", json=body)
+        answer = await self.http.request(method, f"{self.sandbox.url}/_sandbox/{path}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -249,5 +249,6 @@ async def open_house(*, settings: Settings, environment: WorkflowEnvironment, sa
             house.account = await house.api.open_account()
             house.owner = house.api.client(account=house.account)
             yield house
+        await house.http.aclose()
         await house.transport.close_async()
         await processor.close()
