@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.banks import BankRef, Following, Tried, Verification, as_value, is_open
+from activities.keys import keyed
 from gateways.processor import Failure, Processor, ProcessorRefusedError, Setup
 from models.bank_account import BankAccount
 from models.bank_attempt import BankAttempt
@@ -65,8 +66,9 @@ class BankEntries:
     async def _try(self, request: EntryRef, bank: BankAccount, entry: Entry) -> EntryAnswer:
         setup_intent = bank.setup_intent or ""
         try:
-            answer = await self._processor.verify_setup(
-                setup_intent, code=entry.code, amounts=entry.amounts, key=f"{bank.id}/{request.number}"
+            answer = await keyed(
+                f"{bank.id}/{request.number}",
+                lambda key: self._processor.verify_setup(setup_intent, code=entry.code, amounts=entry.amounts, key=key),
             )
         except ProcessorRefusedError as error:
             answer = Failure(code=error.code)

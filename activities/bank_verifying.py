@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.banks import BankRef, Following, Verification, as_value, is_open, is_unwanted
 from activities.customers import ensure_customer
+from activities.keys import keyed
 from gateways.processor import Acceptance, Failure, Method, Processor, ProcessorRefusedError, Setup
 from models.bank_account import BankAccount
 from rules.bank_verification import NOT_SUPPORTED, REFUSED, Status, judge
@@ -126,12 +127,15 @@ class BankVerifying:
             accepted_at=mandate.accepted_at, ip_address=mandate.ip_address, user_agent=mandate.user_agent
         )
         try:
-            return await self._processor.create_setup(
-                customer=customer,
-                payment_method=bank.payment_method or bank.token,
-                acceptance=acceptance,
-                metadata={"account": bank.account_id, "bank_account": bank.id},
-                key=bank.id,
+            return await keyed(
+                bank.id,
+                lambda key: self._processor.create_setup(
+                    customer=customer,
+                    payment_method=bank.payment_method or bank.token,
+                    acceptance=acceptance,
+                    metadata={"account": bank.account_id, "bank_account": bank.id},
+                    key=key,
+                ),
             )
         except ProcessorRefusedError as error:
             return Failure(code=REFUSED, message=error.code)
