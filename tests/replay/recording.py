@@ -9,7 +9,7 @@ from typing import Any
 # What a customer types, is called or is reached by (requirement I5): code, amounts' names, holder, bank, mail, address.
 FORBIDDEN = re.compile(
     r"(?<![0-9A-Za-z])SM[0-9A-Z]{4}\b|Jenny|Rosen|STRIPE TEST BANK|Ada\b|@|203\.0\.113\.7|Mozilla"
-    r"|pm_[A-Za-z0-9]+|(?<![-\w])4242(?![-\w])"
+    r"|pm_[A-Za-z0-9]+|[\"\s]4242\b"  # a number that the server counts with has no quotes
 )
 _MACHINE = {"identity", "stackTrace", "binaryChecksum", "sdkName", "sdkVersion", "requestId", "buildId"}
 
