@@ -91,7 +91,7 @@ class House:
     # Parts
 
     @asynccontextmanager
-    async def working(self, *, cache: int = 1000) -> AsyncGenerator[None]:
+    async def working(self, *, cache: int = 0) -> AsyncGenerator[None]:
         """A worker while the block runs. A bug in a workflow fails it at once instead of being tried for ever."""
         async with Worker(
             self.temporal,
