@@ -84,7 +84,15 @@ async def test_the_application_may_do_just_what_the_list_of_rights_says(database
     held = {row["relname"]: set(row["held"]) for row in rows}
     assert {name: found for name, found in held.items() if name.startswith("ledger_")} == {
         name: {"SELECT"}
-        for name in ("ledger_balance", "ledger_transfer", "ledger_code", "ledger_kind", "ledger_entry", "ledger_total")
+        for name in (
+            "ledger_balance",
+            "ledger_budget",
+            "ledger_transfer",
+            "ledger_code",
+            "ledger_kind",
+            "ledger_entry",
+            "ledger_total",
+        )
     }
     assert held["alembic_version"] == {"SELECT"}
     assert held["audit_entry"] == {"SELECT", "INSERT"}

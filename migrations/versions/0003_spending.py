@@ -1,0 +1,329 @@
+"""Spending: usage charged in groups, budgets, subaccounts with their credentials, holds."""
+
+from alembic import op
+
+revision = "0003_spending"
+down_revision = "0002_records"
+branch_labels = None
+depends_on = None
+
+RECORDS = """
+ALTER TABLE account ADD COLUMN sender_ids text[];
+ALTER TABLE account ADD COLUMN status_changed_at timestamptz;
+COMMENT ON COLUMN account.sender_ids IS 'Senders that the account''s own usage may name; null: any, empty: none';
+
+CREATE TABLE subaccount (
+  account_id text COLLATE "C" NOT NULL REFERENCES account,
+  id text COLLATE "C" NOT NULL CHECK (id ~ '^SA[0-9A-Z]{18}$'),
+  name text NOT NULL,
+  enabled boolean NOT NULL DEFAULT false,
+  disabled_at timestamptz,
+  deleted_at timestamptz,
+  sender_ids text[],
+  details jsonb NOT NULL DEFAULT '{}',
+  modified_at timestamptz,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (account_id, id),
+  CHECK (enabled OR disabled_at IS NOT NULL),
+  CHECK (deleted_at IS NULL OR NOT enabled)
+);
+CREATE UNIQUE INDEX subaccount_id ON subaccount (id);
+COMMENT ON COLUMN subaccount.disabled_at IS 'Since when it is disabled: settled usage is taken for 30 days more (B4)';
+
+CREATE TABLE subaccount_token (
+  account_id text COLLATE "C" NOT NULL,
+  subaccount_id text COLLATE "C" NOT NULL,
+  digest text NOT NULL,
+  sealed bytea NOT NULL,
+  expires_at timestamptz,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (account_id, subaccount_id, digest),
+  FOREIGN KEY (account_id, subaccount_id) REFERENCES subaccount
+);
+
+CREATE TABLE hold (
+  account_id text COLLATE "C" NOT NULL REFERENCES account,
+  id text COLLATE "C" NOT NULL,
+  subaccount_id text COLLATE "C",
+  reference text NOT NULL,
+  amount_micros bigint NOT NULL CHECK (amount_micros > 0),
+  expires_in integer NOT NULL CHECK (expires_in BETWEEN 1 AND 86400),
+  sender_id text,
+  description text,
+  status text NOT NULL CHECK (status IN ('open', 'captured', 'released', 'expired')),
+  captured_micros bigint,
+  capture_settled boolean NOT NULL DEFAULT false,
+  budget_month date NOT NULL,
+  expires_at timestamptz NOT NULL,
+  ended_at timestamptz,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (account_id, id),
+  CHECK ((status = 'open') = (ended_at IS NULL)),
+  CHECK ((status = 'captured') = (captured_micros IS NOT NULL))
+);
+CREATE INDEX hold_due ON hold (expires_at) WHERE status = 'open';
+CREATE INDEX hold_open ON hold (account_id, expires_at) WHERE status = 'open';
+COMMENT ON COLUMN hold.budget_month IS 'The month whose budget it counts in';
+"""
+
+LEDGER = """
+ALTER TABLE ledger_transfer ADD COLUMN settled boolean NOT NULL DEFAULT false;
+ALTER TABLE ledger_transfer ADD COLUMN sender_id text COLLATE "C";
+COMMENT ON COLUMN ledger_transfer.settled IS 'Usage that had already happened: the only one that may take spendable below zero (B4)';
+COMMENT ON COLUMN ledger_transfer.sender_id IS 'The sender that usage named';
+
+ALTER TABLE ledger_balance ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN ledger_balance.epoch IS 'Counts the changes of what decides who may spend: status, lists, credentials, subaccounts, budgets';
+
+CREATE TABLE ledger_budget (
+    account_id text COLLATE "C" NOT NULL REFERENCES ledger_balance,
+    subaccount_id text COLLATE "C" NOT NULL,
+    most bigint NOT NULL CHECK (most >= 0),
+    month date NOT NULL,
+    spent bigint NOT NULL,
+    PRIMARY KEY (account_id, subaccount_id)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
+COMMENT ON TABLE ledger_budget IS 'Monthly budgets of subaccounts, under the lock of their account''s balance row';
+COMMENT ON COLUMN ledger_budget.month IS 'First day of the month, in the account''s time zone, that spent counts; a later charge begins its own';
+COMMENT ON COLUMN ledger_budget.spent IS 'Usage and holds of that month, in millionths of a dollar; settled usage may take it above most';
+
+-- Whatever decides about spending and is kept outside of the book moves the epoch of its account, in the same transaction.
+-- A door that judged by what it had read is told so under the lock: its charge is stale.
+CREATE FUNCTION ledger_epoch_moves() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS
+$body$
+DECLARE
+    v_row record := coalesce(NEW, OLD);
+BEGIN
+    UPDATE ledger_balance SET epoch = epoch + 1
+    WHERE account_id = CASE TG_TABLE_NAME WHEN 'account' THEN to_jsonb(v_row) ->> 'id' ELSE to_jsonb(v_row) ->> 'account_id' END;
+    RETURN NULL;
+END $body$;
+CREATE TRIGGER account_moves_epoch AFTER UPDATE OF status, status_changed_at, timezone, sender_ids ON account
+    FOR EACH ROW EXECUTE FUNCTION ledger_epoch_moves();
+CREATE TRIGGER account_token_moves_epoch AFTER INSERT OR UPDATE OR DELETE ON account_token
+    FOR EACH ROW EXECUTE FUNCTION ledger_epoch_moves();
+CREATE TRIGGER subaccount_moves_epoch AFTER INSERT OR UPDATE OR DELETE ON subaccount
+    FOR EACH ROW EXECUTE FUNCTION ledger_epoch_moves();
+CREATE TRIGGER subaccount_token_moves_epoch AFTER INSERT OR UPDATE OR DELETE ON subaccount_token
+    FOR EACH ROW EXECUTE FUNCTION ledger_epoch_moves();
+"""
+
+BUDGETS = """
+CREATE FUNCTION ledger_set_budget(
+    p_account text, p_subaccount text, p_most bigint, p_month date, p_month_starts timestamptz
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+DECLARE
+    v_spent bigint;
+BEGIN
+    UPDATE ledger_balance SET epoch = epoch + 1 WHERE account_id = p_account;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'account % has no balance row', p_account USING ERRCODE = 'LG001';
+    END IF;
+    IF p_most IS NULL THEN
+        DELETE FROM ledger_budget WHERE account_id = p_account AND subaccount_id = p_subaccount;
+        RETURN;
+    END IF;
+    UPDATE ledger_budget SET most = p_most WHERE account_id = p_account AND subaccount_id = p_subaccount;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    -- What this month has spent so far: usage, holds (what they freed again is taken off), and captures above a hold.
+    SELECT coalesce(sum(CASE WHEN debit = 1 AND credit IN (4, 10) THEN amount WHEN debit = 4 AND credit = 1 THEN -amount END), 0)
+    INTO v_spent FROM ledger_transfer
+    WHERE account_id = p_account AND subaccount_id = p_subaccount AND posted_at >= p_month_starts;
+    INSERT INTO ledger_budget (account_id, subaccount_id, most, month, spent)
+    VALUES (p_account, p_subaccount, p_most, p_month, greatest(v_spent, 0));
+END $body$;
+COMMENT ON FUNCTION ledger_set_budget IS 'Sets, or with null removes, the monthly budget of a subaccount; a new one counts what the month has spent';
+
+CREATE FUNCTION ledger_move_budget(p_account text, p_subaccount text, p_month date, p_amount bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+BEGIN
+    PERFORM FROM ledger_balance WHERE account_id = p_account FOR NO KEY UPDATE;
+    UPDATE ledger_budget SET spent = greatest(spent + p_amount, 0)
+    WHERE account_id = p_account AND subaccount_id = p_subaccount AND month = p_month;
+END $body$;
+COMMENT ON FUNCTION ledger_move_budget IS 'Counts what a hold''s end frees (negative) or adds, if its month is still the budget''s';
+"""
+
+# Three statements for any number of charges: nothing is looked up, nothing is looped over. What cannot be charged as it
+# stands (too little money, another epoch, a threshold to be crossed) is left out, account by account, for ledger_charge_each;
+# a reference used before is a unique violation, and nothing is posted.
+CHARGE_ALL = """
+CREATE FUNCTION ledger_charge_all(
+    p_now timestamptz,
+    p_accounts text[], p_epochs bigint[], p_totals bigint[], p_counts integer[],
+    p_places integer[], p_owners text[], p_nths integer[], p_runnings bigint[], p_keys text[], p_amounts bigint[],
+    p_kinds smallint[], p_settled boolean[], p_subaccounts text[], p_senders text[], p_descriptions text[],
+    OUT spendables bigint[], OUT seqs bigint[]
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $body$
+DECLARE
+    v_places integer[];
+    v_rests bigint[];
+BEGIN
+    -- A nested loop over the accounts in the order given, which is that of their ids: nobody waits in a circle.
+    WITH moved AS (
+        UPDATE ledger_balance b SET spendable = b.spendable - w.total, seq = b.seq + w.charges
+        FROM unnest(p_accounts, p_epochs, p_totals, p_counts) WITH ORDINALITY AS w (account, epoch, total, charges, place)
+        WHERE b.account_id = w.account AND b.epoch = w.epoch AND b.spendable >= w.total
+            AND (b.next_below IS NULL OR b.spendable - w.total >= b.next_below)
+        RETURNING w.place, b.spendable + w.total AS spendable, b.seq - w.charges AS seq,
+            b.provisional + b.held + b.refund_due AS rest
+    )
+    SELECT array_agg(place), array_agg(spendable), array_agg(seq), array_agg(rest)
+    INTO v_places, spendables, seqs, v_rests FROM moved;
+
+    IF cardinality(v_places) IS DISTINCT FROM cardinality(p_accounts) THEN
+        -- A place for every account, with seq -1 for those left out.
+        SELECT array_agg(coalesce(spendable, 0) ORDER BY p), array_agg(coalesce(seq, -1) ORDER BY p),
+            array_agg(coalesce(rest, 0) ORDER BY p)
+        INTO spendables, seqs, v_rests
+        FROM (
+            SELECT p, max(spendable) AS spendable, max(seq) AS seq, max(rest) AS rest
+            FROM (
+                SELECT p, NULL::bigint AS spendable, NULL::bigint AS seq, NULL::bigint AS rest
+                FROM generate_series(1, cardinality(p_accounts)) AS p
+                UNION ALL
+                SELECT * FROM unnest(v_places, spendables, seqs, v_rests)
+            ) every GROUP BY p
+        ) once;
+    END IF;
+
+    INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit, credit,
+        settled, key, subaccount_id, sender_id, description)
+    SELECT i.account, seqs[i.place] + i.nth, p_now, i.amount, spendables[i.place] - i.running,
+        spendables[i.place] + v_rests[i.place] - i.running, 0, i.kind, 1, 10, i.settled, i.key, i.subaccount, i.sender, i.description
+    FROM unnest(p_places, p_owners, p_nths, p_runnings, p_keys, p_amounts, p_kinds, p_settled, p_subaccounts, p_senders,
+        p_descriptions) AS i (place, account, nth, running, key, amount, kind, settled, subaccount, sender, description)
+    WHERE seqs[i.place] >= 0;
+END $body$;
+COMMENT ON FUNCTION ledger_charge_all IS 'Charges usage on many accounts at once, all of an account''s or none; per account: spendable and seq before, seq -1 when left out';
+"""
+
+CHARGE_EACH = """
+CREATE TYPE ledger_charged AS (outcome text, seq bigint, spendable bigint, posted_at timestamptz, source text);
+
+CREATE FUNCTION ledger_charge_one(
+    p_now timestamptz, p_account text, p_epoch bigint, p_key text, p_amount bigint, p_kind smallint, p_settled boolean,
+    p_subaccount text, p_sender text, p_description text, p_source text, p_refusal text, p_month date
+) RETURNS ledger_charged LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+DECLARE
+    v_credit constant smallint := CASE p_kind WHEN 9 THEN 4 ELSE 10 END;
+    v_row ledger_balance;
+    v_stored ledger_transfer;
+    v_budget ledger_budget;
+    v_charged ledger_charged;
+BEGIN
+    IF p_now IS NULL OR p_key IS NULL OR p_settled IS NULL OR coalesce(p_amount, 0) <= 0 OR p_kind NOT IN (1, 2, 3, 4, 9)
+        OR (p_kind = 9) <> (p_source IS NOT NULL) OR (p_subaccount IS NOT NULL AND p_month IS NULL) THEN
+        RAISE EXCEPTION 'malformed charge' USING ERRCODE = 'LG003';
+    END IF;
+    SELECT * INTO v_row FROM ledger_balance b WHERE b.account_id = p_account FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'account % has no balance row', p_account USING ERRCODE = 'LG001';
+    END IF;
+    v_charged.spendable := v_row.spendable;
+
+    SELECT * INTO v_stored FROM ledger_transfer t
+    WHERE t.account_id = p_account AND md5(t.key)::uuid = md5(p_key)::uuid AND t.key IS NOT NULL AND t.kind < 10;
+    IF FOUND THEN
+        v_charged.outcome := CASE WHEN
+            (v_stored.key, v_stored.amount, v_stored.kind, v_stored.settled) = (p_key, p_amount, p_kind, p_settled)
+            AND (v_stored.subaccount_id, v_stored.sender_id, v_stored.description)
+                IS NOT DISTINCT FROM (p_subaccount, p_sender, p_description)
+            THEN 'replayed' ELSE 'conflict' END;
+        v_charged.seq := v_stored.seq;
+        v_charged.spendable := v_stored.spendable_after;
+        v_charged.posted_at := v_stored.posted_at;
+        v_charged.source := v_stored.source;
+        RETURN v_charged;
+    END IF;
+    IF p_epoch IS NOT NULL AND v_row.epoch <> p_epoch THEN
+        v_charged.outcome := 'stale';
+        RETURN v_charged;
+    END IF;
+    IF p_refusal IS NOT NULL THEN
+        v_charged.outcome := p_refusal;
+        RETURN v_charged;
+    END IF;
+
+    IF p_subaccount IS NOT NULL THEN
+        SELECT * INTO v_budget FROM ledger_budget u WHERE u.account_id = p_account AND u.subaccount_id = p_subaccount;
+        IF v_budget.month < p_month THEN
+            v_budget.month := p_month;
+            v_budget.spent := 0;
+        END IF;
+        IF NOT p_settled AND v_budget.spent + p_amount > v_budget.most THEN
+            v_charged.outcome := 'budget_exhausted';
+            RETURN v_charged;
+        END IF;
+    END IF;
+    IF NOT p_settled AND v_row.spendable < p_amount THEN
+        v_charged.outcome := 'balance_exhausted';
+        RETURN v_charged;
+    END IF;
+
+    v_charged.outcome := 'posted';
+    v_charged.seq := v_row.seq + 1;
+    v_charged.spendable := v_row.spendable - p_amount;
+    v_charged.posted_at := p_now;
+    v_charged.source := p_source;
+    INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit, credit,
+        settled, key, source, subaccount_id, sender_id, description)
+    VALUES (p_account, v_charged.seq, p_now, p_amount, v_charged.spendable,
+        v_charged.spendable + v_row.provisional + v_row.held + v_row.refund_due + CASE v_credit WHEN 4 THEN p_amount ELSE 0 END,
+        0, p_kind, 1, v_credit, p_settled, p_key, p_source, p_subaccount, p_sender, p_description);
+    UPDATE ledger_balance b SET spendable = v_charged.spendable, seq = v_charged.seq,
+        held = b.held + CASE v_credit WHEN 4 THEN p_amount ELSE 0 END
+    WHERE b.account_id = p_account;
+    IF v_budget.account_id IS NOT NULL THEN
+        UPDATE ledger_budget u SET month = v_budget.month, spent = v_budget.spent + p_amount
+        WHERE u.account_id = p_account AND u.subaccount_id = p_subaccount;
+    END IF;
+    RETURN v_charged;
+END $body$;
+COMMENT ON FUNCTION ledger_charge_one IS 'Charges usage, or (kind 9) holds it. outcome: posted, replayed, conflict, stale, p_refusal, budget_exhausted, balance_exhausted';
+
+CREATE FUNCTION ledger_charge_each(
+    p_now timestamptz, p_accounts text[], p_epochs bigint[], p_keys text[], p_amounts bigint[], p_kinds smallint[],
+    p_settled boolean[], p_subaccounts text[], p_senders text[], p_descriptions text[], p_refusals text[], p_months date[]
+) RETURNS SETOF ledger_charged LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+DECLARE
+    v_item record;
+BEGIN
+    PERFORM FROM ledger_balance WHERE account_id = ANY (p_accounts) ORDER BY account_id FOR NO KEY UPDATE;
+    FOR v_item IN
+        SELECT * FROM unnest(p_accounts, p_epochs, p_keys, p_amounts, p_kinds, p_settled, p_subaccounts, p_senders, p_descriptions,
+            p_refusals, p_months) WITH ORDINALITY AS i (account, epoch, key, amount, kind, settled, subaccount, sender,
+            description, refusal, month, n) ORDER BY n
+    LOOP
+        RETURN NEXT ledger_charge_one(p_now, v_item.account, v_item.epoch, v_item.key, v_item.amount, v_item.kind, v_item.settled,
+            v_item.subaccount, v_item.sender, v_item.description, NULL, v_item.refusal, v_item.month);
+    END LOOP;
+END $body$;
+COMMENT ON FUNCTION ledger_charge_each IS 'ledger_charge_one for each, in the order given, under the locks of all their accounts';
+"""
+
+
+def upgrade() -> None:
+    for script in (RECORDS, LEDGER, BUDGETS, CHARGE_ALL, CHARGE_EACH):
+        for statement in statements(script):
+            op.get_bind().exec_driver_sql(statement)
+
+
+def statements(script: str) -> list[str]:
+    """The script's statements, split at the semicolons that end a line outside of a function's body."""
+    found, current, in_body = [], [], False
+    for line in script.strip().splitlines():
+        current.append(line)
+        in_body ^= line.count("$body$") % 2 == 1
+        if line.rstrip().endswith(";") and not in_body:
+            found.append("\n".join(current))
+            current = []
+    return found
+
+
+def downgrade() -> None:
+    raise RuntimeError("The book only grows: restore a backup instead")
