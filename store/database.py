@@ -6,25 +6,21 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-driver: Any = asyncpg  # it carries no types
+from ledger.driver import CONNECT_SECONDS, driver
+from ledger.driver import is_outage as is_driver_outage
+
 log = structlog.get_logger()
 
-CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 10_000
 #: A statement that Postgres has not ended by then is lost: the network swallows it, and no server will ever answer.
 COMMAND_SECONDS = 12
 #: How often a listener asks whether its connection is still one.
 LISTENER_CHECK_SECONDS = 15
-# Connection lost, no room, shut down or canceled by the server, disk full; read-only after a failover; idle too long;
-# deadlock, serialization and lock time-outs: nothing was committed, and the same again may succeed.
-_OUTAGE_CLASSES = ("08", "53", "57", "58")
-_OUTAGE_STATES = frozenset({"25006", "25P03", "25P04", "40001", "40P01", "55P03"})
 
 
 class DatabaseUnavailableError(ConnectionError):
@@ -106,16 +102,8 @@ class _outages:  # noqa: N801 - reads as a clause of the with statement
 def is_outage(error: BaseException) -> bool:
     """Whether ``error`` says that Postgres is away or busy, as against something being wrong with what it was asked."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, InterfaceError) or _is_outage(error.orig)
-    return isinstance(error, PoolTimeout) or _is_outage(error)
-
-
-def _is_outage(error: BaseException | None) -> bool:
-    """Of the driver's own errors, and of those that SQLAlchemy makes of them."""
-    if isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError):
-        return True
-    state = str(getattr(error, "sqlstate", None) or "")
-    return state.startswith(_OUTAGE_CLASSES) or state in _OUTAGE_STATES
+        return error.connection_invalidated or isinstance(error, InterfaceError) or is_driver_outage(error.orig)
+    return isinstance(error, PoolTimeout) or is_driver_outage(error)
 
 
 def _setter(event: asyncio.Event) -> Callable[[object], None]:

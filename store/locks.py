@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
 
-import asyncpg
+from ledger.driver import CONNECT_SECONDS, driver
+from store.database import DatabaseUnavailableError, is_outage
 
-from store.database import CONNECT_SECONDS, DatabaseUnavailableError, is_outage
-
-driver: Any = asyncpg  # it carries no types
 RELEASE_SECONDS = 1.0
 """An answer is ready by then: behind a dead network it is not kept waiting."""
 

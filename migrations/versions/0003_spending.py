@@ -76,7 +76,7 @@ ALTER TABLE ledger_balance ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
 COMMENT ON COLUMN ledger_balance.epoch IS 'Counts the changes of what decides who may spend: status, lists, credentials, subaccounts, budgets';
 
 CREATE TABLE ledger_budget (
-    account_id text COLLATE "C" NOT NULL REFERENCES ledger_balance,
+    account_id text COLLATE "C" NOT NULL,
     subaccount_id text COLLATE "C" NOT NULL,
     most bigint NOT NULL CHECK (most >= 0),
     month date NOT NULL,
@@ -147,6 +147,8 @@ END $body$;
 COMMENT ON FUNCTION ledger_move_budget IS 'Counts what a hold''s end frees (negative) or adds, if its month is still the budget''s';
 """
 
+# A plan that was kept while the journal was small must not read it whole later: keys are looked up by their index, always.
+
 # Three statements for any number of charges: nothing is looked up, nothing is looped over. What cannot be charged as it
 # stands (too little money, another epoch, a threshold to be crossed) is left out, account by account, for ledger_charge_each;
 # a reference used before is a unique violation, and nothing is posted.
@@ -208,7 +210,8 @@ CREATE TYPE ledger_charged AS (outcome text, seq bigint, spendable bigint, poste
 CREATE FUNCTION ledger_charge_one(
     p_now timestamptz, p_account text, p_epoch bigint, p_key text, p_amount bigint, p_kind smallint, p_settled boolean,
     p_subaccount text, p_sender text, p_description text, p_source text, p_refusal text, p_month date
-) RETURNS ledger_charged LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+) RETURNS ledger_charged LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
 DECLARE
     v_credit constant smallint := CASE p_kind WHEN 9 THEN 4 ELSE 10 END;
     v_row ledger_balance;
@@ -289,7 +292,8 @@ COMMENT ON FUNCTION ledger_charge_one IS 'Charges usage, or (kind 9) holds it. o
 CREATE FUNCTION ledger_charge_each(
     p_now timestamptz, p_accounts text[], p_epochs bigint[], p_keys text[], p_amounts bigint[], p_kinds smallint[],
     p_settled boolean[], p_subaccounts text[], p_senders text[], p_descriptions text[], p_refusals text[], p_months date[]
-) RETURNS SETOF ledger_charged LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+) RETURNS SETOF ledger_charged LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
 DECLARE
     v_item record;
 BEGIN

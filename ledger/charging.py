@@ -1,0 +1,225 @@
+"""Usage on many accounts at once (requirements B1, B4, F7): what the hot path sends to the database, and its answers.
+
+All charges of an account that pass as they stand are posted by three statements (`ledger_charge_all`); what needs a
+closer look (a reference used before, too little money, a budget, a refusal) is decided one by one under the account's
+lock (`ledger_charge_each`). Both keep the order in which an account's charges are given.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain
+from typing import Any
+
+import asyncpg
+
+from ledger.ids import transaction_id
+from rules.chart import Kind
+
+_ALL = "SELECT spendables, seqs FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
+_EACH = (
+    "SELECT outcome, seq, spendable, posted_at FROM ledger_charge_each($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)"
+    " WITH ORDINALITY ORDER BY ordinality"
+)
+_ONE = "SELECT outcome, seq, spendable, posted_at FROM ledger_charge_one($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,NULL,$11,$12)"
+_USED = """
+SELECT DISTINCT t.account_id FROM unnest($1::text[], $2::text[]) AS w (account, key) JOIN ledger_transfer t
+    ON t.account_id = w.account AND md5(t.key)::uuid = md5(w.key)::uuid AND t.key IS NOT NULL AND t.kind < 10
+"""
+POSTED = "posted"
+REPLAYED = "replayed"
+CONFLICT = "conflict"
+STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """One charge of usage, and how it was judged before it came here."""
+
+    account_id: str
+    reference: str
+    amount_micros: int
+    kind: Kind = Kind.USAGE
+    settled: bool = False
+    """It has already happened, so it may take available below zero (rule B4)."""
+    subaccount_id: str | None = None
+    sender_id: str | None = None
+    description: str | None = None
+    epoch: int | None = None
+    """Of the facts by which it was judged; another one in the book makes the charge `stale`. None: not judged."""
+    refusal: str | None = None
+    """Why it may not be posted; a reference that is stored already is answered all the same."""
+    budget_month: date | None = None
+    """First day of the month that a subaccount's budget counts it in; None for the main account."""
+    has_budget: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The answer to a charge. `outcome`: posted, replayed, conflict, stale, or the error code of a refusal."""
+
+    account_id: str
+    outcome: str
+    seq: int | None
+    spendable_after: int
+    """Available in micros after it was posted; for a refusal, as it stands."""
+    posted_at: datetime | None
+
+    @property
+    def transaction_id(self) -> str:
+        """The `txn_` id of what is posted or was before."""
+        if self.seq is None:
+            raise ValueError(f"nothing is posted: {self.outcome}")
+        return transaction_id(self.account_id, self.seq)
+
+
+async def charge_all(connection: Any, charges: Sequence[Charge], *, now: datetime) -> list[Charged]:
+    """Post `charges`, each account's in the order given, and answer each. One transaction or several, by account.
+
+    `connection` is the driver's own, without a transaction open. Raises the driver's errors: the caller cannot know
+    what was posted then, and may send the same again.
+    """
+    if len(charges) == 1:
+        return [await _charge_one(connection, charges[0], now=now)]
+    by_account: dict[str, list[int]] = {}
+    for place, charge in enumerate(charges):
+        by_account.setdefault(charge.account_id, []).append(place)
+    answers: list[Charged | None] = [None] * len(charges)
+    slow = {account for account, places in by_account.items() if not _passes(charges, places)}
+    fast = sorted(account for account in by_account if account not in slow)
+    try:
+        slow |= await _post_all(connection, charges, by_account, fast, answers, now=now)
+    except asyncpg.UniqueViolationError:
+        used = await _with_used_references(connection, charges, by_account, fast)
+        slow |= used
+        fast = [account for account in fast if account not in used]
+        try:
+            slow |= await _post_all(connection, charges, by_account, fast, answers, now=now)
+        except asyncpg.UniqueViolationError:  # used since it was asked for
+            slow.update(fast)
+    if slow:
+        places = sorted(chain.from_iterable(by_account[account] for account in slow))
+        found = await _charge_each(connection, [charges[place] for place in places], now=now)
+        for place, answer in zip(places, found, strict=True):
+            answers[place] = answer
+    return [answer for answer in answers if answer is not None]
+
+
+def _passes(charges: Sequence[Charge], places: list[int]) -> bool:
+    """Whether the book alone can say no: nobody refused, nothing to count but the balance, no reference twice."""
+    first = charges[places[0]]
+    if len(places) > 1 and len({charges[place].reference for place in places}) < len(places):
+        return False
+    for place in places:
+        charge = charges[place]
+        if charge.refusal is not None or charge.has_budget or charge.epoch is None or charge.epoch != first.epoch:
+            return False
+    return True
+
+
+async def _post_all(
+    connection: Any,
+    charges: Sequence[Charge],
+    by_account: dict[str, list[int]],
+    accounts: Sequence[str],
+    answers: list[Charged | None],
+    *,
+    now: datetime,
+) -> set[str]:
+    """Post the charges of `accounts` (in id order) and write their answers; return the accounts that were left out."""
+    if not accounts:
+        return set()
+    totals: list[int] = []
+    counts: list[int] = []
+    items: list[Charge] = []
+    positions: list[int] = []
+    nths: list[int] = []
+    runnings: list[int] = []
+    for position, account in enumerate(accounts, start=1):
+        running = 0
+        places = by_account[account]
+        for nth, place in enumerate(places, start=1):
+            charge = charges[place]
+            running += charge.amount_micros
+            items.append(charge)
+            positions.append(position)
+            nths.append(nth)
+            runnings.append(running)
+        totals.append(running)
+        counts.append(len(places))
+    spendables, seqs = await connection.fetchrow(
+        _ALL,
+        now,
+        accounts,
+        [charges[by_account[account][0]].epoch for account in accounts],
+        totals,
+        counts,
+        positions,
+        [item.account_id for item in items],
+        nths,
+        runnings,
+        [item.reference for item in items],
+        [item.amount_micros for item in items],
+        [item.kind for item in items],
+        [item.settled for item in items],
+        [item.subaccount_id for item in items],
+        [item.sender_id for item in items],
+        [item.description for item in items],
+    )
+    left_out: set[str] = set()
+    for account, spendable, seq in zip(accounts, spendables, seqs, strict=True):
+        if seq < 0:
+            left_out.add(account)
+            continue
+        after = spendable
+        for nth, place in enumerate(by_account[account], start=1):
+            after -= charges[place].amount_micros
+            answers[place] = Charged(account, POSTED, seq + nth, after, now)
+    return left_out
+
+
+async def _with_used_references(
+    connection: Any, charges: Sequence[Charge], by_account: dict[str, list[int]], accounts: Iterable[str]
+) -> set[str]:
+    """The accounts of which a reference was used before."""
+    items = [charges[place] for account in accounts for place in by_account[account]]
+    rows = await connection.fetch(_USED, [item.account_id for item in items], [item.reference for item in items])
+    return {row[0] for row in rows}
+
+
+async def _charge_each(connection: Any, charges: Collection[Charge], *, now: datetime) -> list[Charged]:
+    rows = await connection.fetch(
+        _EACH,
+        now,
+        [charge.account_id for charge in charges],
+        [charge.epoch for charge in charges],
+        [charge.reference for charge in charges],
+        [charge.amount_micros for charge in charges],
+        [charge.kind for charge in charges],
+        [charge.settled for charge in charges],
+        [charge.subaccount_id for charge in charges],
+        [charge.sender_id for charge in charges],
+        [charge.description for charge in charges],
+        [charge.refusal for charge in charges],
+        [charge.budget_month for charge in charges],
+    )
+    return [Charged(charge.account_id, *row) for charge, row in zip(charges, rows, strict=True)]
+
+
+async def _charge_one(connection: Any, charge: Charge, *, now: datetime) -> Charged:
+    row = await connection.fetchrow(
+        _ONE,
+        now,
+        charge.account_id,
+        charge.epoch,
+        charge.reference,
+        charge.amount_micros,
+        charge.kind,
+        charge.settled,
+        charge.subaccount_id,
+        charge.sender_id,
+        charge.description,
+        charge.refusal,
+        charge.budget_month,
+    )
+    return Charged(charge.account_id, *row)
