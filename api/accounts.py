@@ -1,7 +1,7 @@
 """Accounts: opened by operators, changed by their owners, suspended by operators; and their Auth Tokens."""
 
 import zoneinfo
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -105,6 +105,7 @@ class AccountView(Resource):
     currency: str
     status: Literal["active", "suspended", "closed"]
     status_reason: str | None
+    sender_ids: list[str] | None = Field(description="Senders its own usage may name; null: any, empty: none")
     metadata: dict[str, str]
     created_at: Moment
 
@@ -130,7 +131,10 @@ class AccountsQuery(ListQuery):
 
 
 def _fields(account: Account, *, livemode: bool) -> dict[str, Any]:
-    return account.model_dump(exclude={"details", "customer"}) | {"metadata": account.details, "livemode": livemode}
+    return account.model_dump(exclude={"details", "customer", "status_changed_at"}) | {
+        "metadata": account.details,
+        "livemode": livemode,
+    }
 
 
 @router.post("/v1/accounts", status_code=201)
@@ -176,7 +180,7 @@ async def change_account(
         locked = await accounts.lock(session, account.id)
         if locked.status == "closed":
             raise Problem("account_closed", "The account is closed.")
-        changes = _changes(body, locked)
+        changes = _changes(body, locked, now=now)
         await accounts.change(session, locked, changes)
         action = {"suspended": "account.suspended", "active": "account.activated"}.get(
             body.status or "", "account.changed"
@@ -208,11 +212,13 @@ async def rotate_token(
     return RotatedToken(**shown, auth_id=locked.id, auth_token=token, previous_token_valid_until=until)
 
 
-def _changes(body: AccountChanges, account: Account) -> dict[str, Any]:
+def _changes(body: AccountChanges, account: Account, *, now: datetime) -> dict[str, Any]:
     """Columns to set, from the fields that were sent."""
     changes = body.model_dump(exclude_unset=True, exclude={"metadata", "reason"})
     if body.status is not None:
         changes["status_reason"] = body.reason if body.status == "suspended" else None
+        if body.status != account.status:
+            changes["status_changed_at"] = now
     if "metadata" in body.model_fields_set:
         merged = {} if body.metadata is None else account.details | body.metadata
         kept = {key: value for key, value in merged.items() if value}

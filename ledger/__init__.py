@@ -2,6 +2,7 @@
 
 from ledger.adjustments import adjust
 from ledger.balance import AccountNotOpenError, Balances, balances, lock, open_account
+from ledger.budgets import Budget, budgets, set_budget
 from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
@@ -13,6 +14,7 @@ __all__ = [
     "AccountNotOpenError",
     "AlreadyEndedError",
     "Balances",
+    "Budget",
     "Finding",
     "KeyReusedError",
     "Page",
@@ -22,6 +24,7 @@ __all__ = [
     "Transaction",
     "adjust",
     "balances",
+    "budgets",
     "capture",
     "charge",
     "history",
@@ -34,6 +37,7 @@ __all__ = [
     "recharge_settled",
     "recharge_voided",
     "release",
+    "set_budget",
     "transaction_id",
     "verify",
 ]

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import ARRAY, Text
 from sqlmodel import Field
 
 from models.base import JSON, Record, json_object, timestamp
@@ -21,6 +22,9 @@ class Account(Record, table=True):
     currency: str = "usd"
     status: str = "active"
     status_reason: str | None = None
+    status_changed_at: datetime | None = timestamp(nullable=True)
+    sender_ids: list[str] | None = Field(default=None, sa_type=ARRAY(Text), nullable=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    """Senders that its own usage may name: None for any, empty for none (F5)."""
     customer: str | None = None
     """The processor's customer, once there is one."""
     # ``metadata`` is taken by SQLAlchemy.

@@ -7,6 +7,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TIME_CHARS = 9  # 45 bits of milliseconds: until the year 3084
 ENTROPY_BYTES = 16
 ACCOUNT_ID = re.compile(r"MA[0-9A-Z]{18}", re.ASCII)
+SUBACCOUNT_ID = re.compile(r"SA[0-9A-Z]{18}", re.ASCII)
 
 
 def _base32(number: int, chars: int) -> str:

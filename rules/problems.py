@@ -141,6 +141,12 @@ KINDS: dict[str, Kind] = {
     "account_suspended": Kind(
         403, "The account is suspended", "An operator has suspended the account.", "Ask the operator; see the reason."
     ),
+    "subaccount_deleted": Kind(
+        409,
+        "The subaccount is deleted",
+        "A deleted subaccount keeps its history and takes no new acts.",
+        "Make a new subaccount.",
+    ),
     "external_id_taken": Kind(
         409,
         "The external_id is taken",

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.months import month_of, start_of
@@ -36,6 +36,7 @@ def test_where_a_month_begins(timezone, month, begins):
     assert month_of(begins - timedelta(microseconds=1), timezone) < month
 
 
+@settings(deadline=None)
 @given(
     timezone=st.sampled_from(ZONES),
     month=st.dates(date(2000, 1, 1), date(2037, 12, 31)).map(lambda day: day.replace(day=1)),
@@ -47,6 +48,7 @@ def test_a_month_begins_where_the_one_before_ends(timezone, month):
     assert before == (month - timedelta(days=1)).replace(day=1)
 
 
+@settings(deadline=None)
 @given(timezone=st.sampled_from(ZONES), seconds=st.integers(946_684_800, 2_145_916_800))
 def test_every_moment_lies_in_its_month(timezone, seconds):
     moment = datetime.fromtimestamp(seconds, UTC)
