@@ -25,6 +25,8 @@ class LedgerBalance(SQLModel, table=True):
     """The nearest watched threshold at or below spendable."""
     next_above: int | None = Field(default=None, sa_type=BigInteger)
     """The nearest watched threshold above spendable, for re-arming."""
+    epoch: int = Field(default=0, sa_type=BigInteger)
+    """Counts the changes of what decides who may spend: status, lists, credentials, subaccounts, budgets."""
 
 
 class LedgerTransfer(SQLModel, table=True):
@@ -50,3 +52,7 @@ class LedgerTransfer(SQLModel, table=True):
     """Id of the record that caused the operation."""
     subaccount_id: str | None = None
     description: str | None = None
+    settled: bool = False
+    """Usage that had already happened: the only one that may take spendable below zero (rule B4)."""
+    sender_id: str | None = None
+    """The sender that usage named."""

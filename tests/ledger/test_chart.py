@@ -127,7 +127,10 @@ async def test_the_models_are_the_tables(superuser, model):
         " WHERE table_schema = 'public' AND table_name = $1",
         model.__tablename__,
     )
-    shape = {"bigint": "BIGINT", "smallint": "SMALLINT", "text": "VARCHAR", "timestamp with time zone": "DATETIME"}
+    shape = {
+        "bigint": "BIGINT", "smallint": "SMALLINT", "text": "VARCHAR", "boolean": "BOOLEAN",
+        "timestamp with time zone": "DATETIME",
+    }  # fmt: skip
     assert {(c["column_name"], shape[c["data_type"]], c["nullable"]) for c in columns} == {
         (c.name, str(c.type), bool(c.nullable)) for c in model.__table__.columns
     }
