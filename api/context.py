@@ -15,6 +15,7 @@ from settings import DEVELOPMENT_OPERATOR_KEY, Settings
 from store import deployment
 from store.database import Database, Listener
 from store.locks import Locks
+from store.seals import Seal
 
 CHANNELS = ("prepay_recharge", "prepay_card", "prepay_bank_account")
 CONNECT_SECONDS = 3
@@ -44,6 +45,7 @@ class Context:
         self.locks = Locks(url)
         self.public_url = str(settings.public_url).rstrip("/")
         self.pepper = settings.token_pepper.get_secret_value()
+        self.seals = Seal(settings.seal_key.get_secret_value())
         #: The one key that is accepted without being stored; production has none.
         self.development_key = DEVELOPMENT_OPERATOR_KEY if settings.environment == "development" else None
         #: Until then (time of the event loop) nothing is handed over by the door itself: Temporal did not answer.
