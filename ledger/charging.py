@@ -16,7 +16,9 @@ import asyncpg
 from ledger.ids import transaction_id
 from rules.chart import Kind
 
-_ALL = "SELECT spendables, seqs FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
+_ALL = (
+    "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
+)
 _EACH = (
     "SELECT outcome, seq, spendable, posted_at FROM ledger_charge_each($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)"
     " WITH ORDINALITY ORDER BY ordinality"
@@ -147,7 +149,7 @@ async def _post_all(
             runnings.append(running)
         totals.append(running)
         counts.append(len(places))
-    spendables, seqs = await connection.fetchrow(
+    spendables, seqs, posted_ats = await connection.fetchrow(
         _ALL,
         now,
         accounts,
@@ -167,14 +169,14 @@ async def _post_all(
         [item.description for item in items],
     )
     left_out: set[str] = set()
-    for account, spendable, seq in zip(accounts, spendables, seqs, strict=True):
+    for account, spendable, seq, posted_at in zip(accounts, spendables, seqs, posted_ats, strict=True):
         if seq < 0:
             left_out.add(account)
             continue
         after = spendable
         for nth, place in enumerate(by_account[account], start=1):
             after -= charges[place].amount_micros
-            answers[place] = Charged(account, POSTED, seq + nth, after, now)
+            answers[place] = Charged(account, POSTED, seq + nth, after, posted_at)
     return left_out
 
 

@@ -25,6 +25,8 @@ class LedgerBalance(SQLModel, table=True):
     """The nearest watched threshold at or below spendable."""
     next_above: int | None = Field(default=None, sa_type=BigInteger)
     """The nearest watched threshold above spendable, for re-arming."""
+    posted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    """Time of the latest transfer; along ``seq`` time never runs back."""
     epoch: int = Field(default=0, sa_type=BigInteger)
     """Counts the changes of what decides who may spend: status, lists, credentials, subaccounts, budgets."""
 

@@ -73,6 +73,10 @@ COMMENT ON COLUMN ledger_transfer.settled IS 'Usage that had already happened: t
 COMMENT ON COLUMN ledger_transfer.sender_id IS 'The sender that usage named';
 
 ALTER TABLE ledger_balance ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
+ALTER TABLE ledger_balance ADD COLUMN posted_at timestamptz;
+COMMENT ON COLUMN ledger_balance.posted_at IS 'Time of the latest transfer. A caller whose clock is behind posts at this time: along seq, time never runs back, and a moment is found by bisection';
+UPDATE ledger_balance b SET posted_at = (SELECT max(t.posted_at) FROM ledger_transfer t WHERE t.account_id = b.account_id);
+COMMENT ON COLUMN ledger_transfer.posted_at IS 'The caller''s now, never the database''s; that of the transfer before if it is later';
 COMMENT ON COLUMN ledger_balance.epoch IS 'Counts the changes of what decides who may spend: status, lists, credentials, subaccounts, budgets';
 
 CREATE TABLE ledger_budget (
@@ -158,7 +162,7 @@ CREATE FUNCTION ledger_charge_all(
     p_accounts text[], p_epochs bigint[], p_totals bigint[], p_counts integer[],
     p_places integer[], p_owners text[], p_nths integer[], p_runnings bigint[], p_keys text[], p_amounts bigint[],
     p_kinds smallint[], p_settled boolean[], p_subaccounts text[], p_senders text[], p_descriptions text[],
-    OUT spendables bigint[], OUT seqs bigint[]
+    OUT spendables bigint[], OUT seqs bigint[], OUT posted_ats timestamptz[]
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $body$
 DECLARE
@@ -167,41 +171,42 @@ DECLARE
 BEGIN
     -- A nested loop over the accounts in the order given, which is that of their ids: nobody waits in a circle.
     WITH moved AS (
-        UPDATE ledger_balance b SET spendable = b.spendable - w.total, seq = b.seq + w.charges
+        UPDATE ledger_balance b SET spendable = b.spendable - w.total, seq = b.seq + w.charges,
+            posted_at = greatest(b.posted_at, p_now)
         FROM unnest(p_accounts, p_epochs, p_totals, p_counts) WITH ORDINALITY AS w (account, epoch, total, charges, place)
         WHERE b.account_id = w.account AND b.epoch = w.epoch AND b.spendable >= w.total
             AND (b.next_below IS NULL OR b.spendable - w.total >= b.next_below)
         RETURNING w.place, b.spendable + w.total AS spendable, b.seq - w.charges AS seq,
-            b.provisional + b.held + b.refund_due AS rest
+            b.provisional + b.held + b.refund_due AS rest, b.posted_at
     )
-    SELECT array_agg(place), array_agg(spendable), array_agg(seq), array_agg(rest)
-    INTO v_places, spendables, seqs, v_rests FROM moved;
+    SELECT array_agg(place), array_agg(spendable), array_agg(seq), array_agg(rest), array_agg(posted_at)
+    INTO v_places, spendables, seqs, v_rests, posted_ats FROM moved;
 
     IF cardinality(v_places) IS DISTINCT FROM cardinality(p_accounts) THEN
         -- A place for every account, with seq -1 for those left out.
         SELECT array_agg(coalesce(spendable, 0) ORDER BY p), array_agg(coalesce(seq, -1) ORDER BY p),
-            array_agg(coalesce(rest, 0) ORDER BY p)
-        INTO spendables, seqs, v_rests
+            array_agg(coalesce(rest, 0) ORDER BY p), array_agg(coalesce(posted_at, p_now) ORDER BY p)
+        INTO spendables, seqs, v_rests, posted_ats
         FROM (
-            SELECT p, max(spendable) AS spendable, max(seq) AS seq, max(rest) AS rest
+            SELECT p, max(spendable) AS spendable, max(seq) AS seq, max(rest) AS rest, max(posted_at) AS posted_at
             FROM (
-                SELECT p, NULL::bigint AS spendable, NULL::bigint AS seq, NULL::bigint AS rest
+                SELECT p, NULL::bigint AS spendable, NULL::bigint AS seq, NULL::bigint AS rest, NULL::timestamptz AS posted_at
                 FROM generate_series(1, cardinality(p_accounts)) AS p
                 UNION ALL
-                SELECT * FROM unnest(v_places, spendables, seqs, v_rests)
+                SELECT * FROM unnest(v_places, spendables, seqs, v_rests, posted_ats)
             ) every GROUP BY p
         ) once;
     END IF;
 
     INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit, credit,
         settled, key, subaccount_id, sender_id, description)
-    SELECT i.account, seqs[i.place] + i.nth, p_now, i.amount, spendables[i.place] - i.running,
+    SELECT i.account, seqs[i.place] + i.nth, posted_ats[i.place], i.amount, spendables[i.place] - i.running,
         spendables[i.place] + v_rests[i.place] - i.running, 0, i.kind, 1, 10, i.settled, i.key, i.subaccount, i.sender, i.description
     FROM unnest(p_places, p_owners, p_nths, p_runnings, p_keys, p_amounts, p_kinds, p_settled, p_subaccounts, p_senders,
         p_descriptions) AS i (place, account, nth, running, key, amount, kind, settled, subaccount, sender, description)
     WHERE seqs[i.place] >= 0;
 END $body$;
-COMMENT ON FUNCTION ledger_charge_all IS 'Charges usage on many accounts at once, all of an account''s or none; per account: spendable and seq before, seq -1 when left out';
+COMMENT ON FUNCTION ledger_charge_all IS 'Charges usage on many accounts at once, all of an account''s or none; per account: spendable and seq before, seq -1 when left out, and the time of posting';
 """
 
 CHARGE_EACH = """
@@ -271,14 +276,14 @@ BEGIN
     v_charged.outcome := 'posted';
     v_charged.seq := v_row.seq + 1;
     v_charged.spendable := v_row.spendable - p_amount;
-    v_charged.posted_at := p_now;
+    v_charged.posted_at := greatest(p_now, v_row.posted_at);
     v_charged.source := p_source;
     INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit, credit,
         settled, key, source, subaccount_id, sender_id, description)
-    VALUES (p_account, v_charged.seq, p_now, p_amount, v_charged.spendable,
+    VALUES (p_account, v_charged.seq, v_charged.posted_at, p_amount, v_charged.spendable,
         v_charged.spendable + v_row.provisional + v_row.held + v_row.refund_due + CASE v_credit WHEN 4 THEN p_amount ELSE 0 END,
         0, p_kind, 1, v_credit, p_settled, p_key, p_source, p_subaccount, p_sender, p_description);
-    UPDATE ledger_balance b SET spendable = v_charged.spendable, seq = v_charged.seq,
+    UPDATE ledger_balance b SET spendable = v_charged.spendable, seq = v_charged.seq, posted_at = v_charged.posted_at,
         held = b.held + CASE v_credit WHEN 4 THEN p_amount ELSE 0 END
     WHERE b.account_id = p_account;
     IF v_budget.account_id IS NOT NULL THEN
@@ -310,9 +315,113 @@ END $body$;
 COMMENT ON FUNCTION ledger_charge_each IS 'ledger_charge_one for each, in the order given, under the locks of all their accounts';
 """
 
+# As in 0001_ledger, but for the time of posting: never before that of the account's latest transfer.
+POST = """
+CREATE OR REPLACE FUNCTION ledger_post(
+    p_account text, p_now timestamptz, p_kind smallint, p_key text, p_source text, p_subaccount text, p_description text,
+    p_debits smallint[], p_credits smallint[], p_amounts bigint[], p_may_overdraw boolean,
+    OUT outcome text, OUT first_seq bigint,
+    OUT spendable bigint, OUT pending bigint, OUT provisional bigint, OUT held bigint, OUT at_risk bigint,
+    OUT refund_due bigint, OUT seq bigint
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+#variable_conflict use_column
+DECLARE
+    v_legs integer := cardinality(p_amounts);
+    v_row ledger_balance;
+    v_posted_at timestamptz;
+    v_stored ledger_transfer;
+    v_opening ledger_transfer;
+    v_same boolean;
+    v_carried bigint[];
+    v_ended bigint := 0;
+    v_spendable bigint[];
+    v_posted bigint[];
+BEGIN
+    IF v_legs NOT BETWEEN 1 AND 8 OR v_legs <> cardinality(p_debits) OR v_legs <> cardinality(p_credits)
+        OR p_now IS NULL OR p_kind IS NULL OR p_may_overdraw IS NULL OR v_legs IS NULL THEN
+        RAISE EXCEPTION 'malformed operation' USING ERRCODE = 'LG003';
+    END IF;
+
+    SELECT * INTO v_row FROM ledger_balance WHERE account_id = p_account FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'account % has no balance row', p_account USING ERRCODE = 'LG001';
+    END IF;
+    v_posted_at := greatest(p_now, v_row.posted_at);
+    v_carried := ARRAY[v_row.spendable, v_row.pending, v_row.provisional, v_row.held, v_row.at_risk, v_row.refund_due];
+
+    IF p_key IS NOT NULL AND p_kind < 10 THEN
+        SELECT * INTO v_stored FROM ledger_transfer
+        WHERE account_id = p_account AND md5(key)::uuid = md5(p_key)::uuid AND key IS NOT NULL AND kind < 10;
+    ELSIF p_key IS NOT NULL THEN
+        SELECT * INTO v_stored FROM ledger_transfer
+        WHERE account_id = p_account AND kind = p_kind AND key = p_key AND kind >= 10;
+    END IF;
+    IF v_stored.seq IS NOT NULL THEN
+        first_seq := v_stored.seq;
+        SELECT array_agg(debit ORDER BY seq) = p_debits AND array_agg(credit ORDER BY seq) = p_credits
+            AND array_agg(amount ORDER BY seq) = p_amounts INTO v_same
+        FROM ledger_transfer WHERE account_id = p_account AND seq BETWEEN first_seq AND first_seq + 7 AND seq - leg = first_seq;
+        outcome := CASE WHEN v_same AND v_stored.kind = p_kind AND v_stored.key = p_key
+            AND (v_stored.source, v_stored.subaccount_id, v_stored.description)
+                IS NOT DISTINCT FROM (p_source, p_subaccount, p_description)
+            THEN 'replayed' ELSE 'conflict' END;
+    ELSIF p_kind IN (21, 22, 41, 42, 50, 51) THEN
+        -- An ending takes out exactly what its opening put in: no record can use up another's money.
+        SELECT * INTO v_opening FROM ledger_transfer
+        WHERE account_id = p_account AND source = p_source AND leg = 0 AND kind IN (9, 20, 40);
+        SELECT coalesce(sum(a), 0) INTO v_ended FROM unnest(p_debits, p_amounts) AS t (d, a) WHERE d = v_opening.credit;
+        IF v_opening.seq IS NULL OR v_ended <> v_opening.amount THEN
+            RAISE EXCEPTION '% does not end what was opened: % of %', p_source, v_ended, v_opening.amount USING ERRCODE = 'LG003';
+        END IF;
+        SELECT seq INTO first_seq FROM ledger_transfer
+        WHERE account_id = p_account AND source = p_source AND leg = 0 AND kind IN (21, 22, 41, 42, 50, 51);
+        IF FOUND THEN
+            outcome := 'ended';
+        END IF;
+    ELSIF p_kind IN (9, 20, 40) AND (p_source IS NULL OR v_legs <> 1) THEN
+        RAISE EXCEPTION 'an opening has one leg and a source' USING ERRCODE = 'LG003';
+    END IF;
+
+    IF outcome IS NULL THEN
+        FOR i IN 1 .. v_legs LOOP
+            IF p_debits[i] <= 6 THEN
+                v_carried[p_debits[i]] := v_carried[p_debits[i]] - p_amounts[i];
+            END IF;
+            IF p_credits[i] <= 6 THEN
+                v_carried[p_credits[i]] := v_carried[p_credits[i]] + p_amounts[i];
+            END IF;
+            v_spendable[i] := v_carried[1];
+            v_posted[i] := v_carried[1] + v_carried[3] + v_carried[4] + v_carried[6];
+        END LOOP;
+        IF v_carried[1] < 0 AND v_carried[1] < v_row.spendable AND NOT p_may_overdraw THEN
+            outcome := 'refused';
+            v_carried[1:6] := ARRAY[v_row.spendable, v_row.pending, v_row.provisional, v_row.held, v_row.at_risk, v_row.refund_due];
+        ELSE
+            outcome := 'posted';
+            first_seq := v_row.seq + 1;
+            -- One plain INSERT a leg: its plan is kept, where INSERT ... SELECT would be planned anew on each call.
+            FOR i IN 1 .. v_legs LOOP
+                INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind,
+                    debit, credit, key, source, subaccount_id, description)
+                VALUES (p_account, v_row.seq + i, v_posted_at, p_amounts[i], v_spendable[i], v_posted[i], i - 1, p_kind,
+                    p_debits[i], p_credits[i], CASE i WHEN 1 THEN p_key END, p_source, p_subaccount, p_description);
+            END LOOP;
+            UPDATE ledger_balance SET spendable = v_carried[1], pending = v_carried[2], provisional = v_carried[3],
+                held = v_carried[4], at_risk = v_carried[5], refund_due = v_carried[6], seq = v_row.seq + v_legs,
+                posted_at = v_posted_at
+            WHERE account_id = p_account;
+            v_row.seq := v_row.seq + v_legs;
+        END IF;
+    END IF;
+
+    spendable := v_carried[1]; pending := v_carried[2]; provisional := v_carried[3];
+    held := v_carried[4]; at_risk := v_carried[5]; refund_due := v_carried[6]; seq := v_row.seq;
+END $body$;
+"""
+
 
 def upgrade() -> None:
-    for script in (RECORDS, LEDGER, BUDGETS, CHARGE_ALL, CHARGE_EACH):
+    for script in (RECORDS, LEDGER, BUDGETS, CHARGE_ALL, CHARGE_EACH, POST):
         for statement in statements(script):
             op.get_bind().exec_driver_sql(statement)
 
