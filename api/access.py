@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.context import Context, get_context
 from models.account import Account
 from rules.access import Caller, Need, Scope, Verdict, judge, scope_of
-from rules.ids import ACCOUNT_ID
+from rules.ids import ACCOUNT_ID, SUBACCOUNT_ID
 from rules.problems import Problem
 from rules.tokens import OPERATOR_PREFIX, matches
-from store import accounts, operators
+from store import accounts, operators, subaccounts
 
 DEVELOPMENT_KEY_ID = "development"
-_LONGEST = 200
+LONGEST = 200
 
 
 class Access:
@@ -26,8 +26,12 @@ class Access:
     The check itself runs in ``api.routing.Route`` before the body is read.
     """
 
-    def __init__(self, scope: Scope, *, owner: bool = False) -> None:
-        self.need = Need(scope, owner)
+    def __init__(self, scope: Scope, *, owner: bool = False, subaccount: bool = False, operators: bool = True) -> None:
+        self.need = Need(scope, owner, subaccount, operators)
+
+    async def admit(self, request: Request) -> None:
+        """Find out who calls and whether they may. Raises Problem ``unauthenticated``, ``forbidden`` or ``not_found``."""
+        await admit(request, self.need)
 
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = request.state.caller
@@ -46,16 +50,16 @@ async def admit(request: Request, need: Need) -> None:
         caller = await _identify(session, context, request, scheme=scheme.lower(), given=given.strip())
         match judge(caller, need, account_id=account_id):
             case Verdict.HIDDEN:
-                raise _no_account()
+                raise no_account()
             case Verdict.FORBIDDEN:
-                raise _forbidden(caller, need)
+                raise forbidden(caller, need)
             case Verdict.ALLOWED:
                 pass
         if account_id is not None:
             known = ACCOUNT_ID.fullmatch(account_id)
             request.state.account = await accounts.find(session, account_id) if known else None
             if request.state.account is None:
-                raise _no_account()
+                raise no_account()
         await context.learn_mode(session)
     request.state.caller = caller
 
@@ -71,8 +75,8 @@ OwnAccount = Annotated[Account, Depends(own_account)]
 
 async def _identify(session: AsyncSession, context: Context, request: Request, *, scheme: str, given: str) -> Caller:
     request_id: str = request.state.request_id
-    if not given.isascii() or len(given) > _LONGEST:
-        raise _unauthenticated()
+    if not given.isascii() or len(given) > LONGEST:
+        raise unauthenticated()
     if scheme == "bearer" and given.startswith(OPERATOR_PREFIX):
         if context.development_key is not None and hmac.compare_digest(given, context.development_key):
             return Caller(
@@ -82,31 +86,57 @@ async def _identify(session: AsyncSession, context: Context, request: Request, *
         if key is not None:
             return Caller(kind="operator", id=key.id, name=key.name, scope=scope_of(key.scope), request_id=request_id)
     if scheme == "basic":
-        auth_id, token = _basic(given)
-        if ACCOUNT_ID.fullmatch(auth_id):
-            digests = await accounts.valid_digests(session, auth_id, now=context.now())
+        auth_id, token = basic(given)
+        caller = await _by_token(session, context, auth_id, token, request_id=request_id)
+        if caller is not None:
+            return caller
+    raise unauthenticated()
+
+
+async def _by_token(
+    session: AsyncSession, context: Context, auth_id: str, token: str, *, request_id: str
+) -> Caller | None:
+    """The account or subaccount, a disabled one too, whose Auth Token this is; a deleted one has none."""
+    if ACCOUNT_ID.fullmatch(auth_id):
+        digests = await accounts.valid_digests(session, auth_id, now=context.now())
+        if matches(token, digests, pepper=context.pepper):
+            return Caller(kind="account", id=auth_id, name=auth_id, request_id=request_id)
+    elif SUBACCOUNT_ID.fullmatch(auth_id):
+        row = await subaccounts.find_by_auth_id(session, auth_id)
+        if row is not None:
+            digests = await subaccounts.valid_digests(session, row, now=context.now())
             if matches(token, digests, pepper=context.pepper):
-                return Caller(kind="account", id=auth_id, name=auth_id, request_id=request_id)
-    raise _unauthenticated()
+                return Caller(
+                    kind="subaccount", id=auth_id, name=auth_id, account_id=row.account_id, request_id=request_id
+                )
+    return None
 
 
-def _basic(given: str) -> tuple[str, str]:
+def basic(given: str) -> tuple[str, str]:
+    """Auth ID and Auth Token. Raises Problem ``unauthenticated``."""
     try:
         auth_id, _, token = base64.b64decode(given, validate=True).decode("ascii").partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        raise _unauthenticated() from None
+        raise unauthenticated() from None
     return auth_id, token
 
 
-def _unauthenticated() -> Problem:
+def unauthenticated() -> Problem:
+    """401."""
     return Problem("unauthenticated", "Send a valid operator key or a valid Auth ID with its Auth Token.")
 
 
-def _forbidden(caller: Caller, need: Need) -> Problem:
+def forbidden(caller: Caller, need: Need) -> Problem:
+    """403, with what would be needed."""
+    if caller.is_operator and not need.operators:
+        return Problem("forbidden", "This is for the account's own credentials alone.")
     if caller.is_operator:
         return Problem("forbidden", f"This needs an operator key of scope {need.scope}; yours is {caller.scope}.")
+    if caller.kind == "subaccount":
+        return Problem("forbidden", "A subaccount's credentials are for usage and holds alone.")
     return Problem("forbidden", f"This is for operators with a key of scope {need.scope}.")
 
 
-def _no_account() -> Problem:
+def no_account() -> Problem:
+    """404, for an account that is another's as for one that is not there."""
     return Problem("not_found", "There is no such account.")

@@ -21,7 +21,8 @@ SECURITY_SCHEMES = {
     ACCOUNT: {
         "type": "http",
         "scheme": "basic",
-        "description": "An account's Auth ID and Auth Token. It may act under its own id only.",
+        "description": "Auth ID and Auth Token of an account, or of a subaccount where `x-subaccount` says so. "
+        "The path carries the account's id, also for a subaccount.",
     },
 }
 DESCRIPTION = """\
@@ -66,12 +67,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], need: Need) -> None:
-    operation["security"] = [{OPERATOR: []}, *([{ACCOUNT: []}] if need.owner else [])]
-    operation["x-operator-scope"] = need.scope
-    operation["responses"]["default"] = {
-        "description": "Any error, as a problem document",
-        "content": {MEDIA_TYPE: {"schema": PROBLEM}},
-    }
+    own = need.owner or need.subaccount
+    operation["security"] = [*([{OPERATOR: []}] if need.operators else []), *([{ACCOUNT: []}] if own else [])]
+    if need.operators:
+        operation["x-operator-scope"] = need.scope
+    operation["x-subaccount"] = need.subaccount
+    answers = operation["responses"]
+    if answers["default"]["content"]["application/json"]["schema"] == PROBLEM:
+        content = {MEDIA_TYPE: {"schema": PROBLEM}}
+        answers["default"] = {"description": "Any error, as a problem document", "content": content}
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "header" and parameter["name"] == "idempotency-key":
             parameter |= {"name": "Idempotency-Key", "required": True, "schema": _KEY}

@@ -81,8 +81,11 @@ def _content(part: Schema) -> Schema:
 def _who(operation: Schema) -> str:
     if "security" not in operation:
         return "Anybody"
-    operator = f"Operator with scope `{operation['x-operator-scope']}`"
-    return operator + (", or the account itself" if len(operation["security"]) > 1 else "")
+    scope = operation.get("x-operator-scope")
+    if scope is None:
+        return "The account itself"
+    own = ", or the account itself" if len(operation["security"]) > 1 else ""
+    return f"Operator with scope `{scope}`{own}{', or a subaccount' if operation['x-subaccount'] else ''}"
 
 
 def _parameter(parameter: Schema) -> Row:
@@ -142,7 +145,7 @@ def _example(
     if "security" not in operation:
         return f"curl {base_url}{path}"
     lines = [f"curl {base_url}{path.replace('{account_id}', '$AUTH_ID')}"]
-    own = len(operation["security"]) > 1
+    own = {"account": []} in operation["security"]
     lines.append('-u "$AUTH_ID:$AUTH_TOKEN"' if own else '-H "Authorization: Bearer $PREPAY_KEY"')
     if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", [])):
         lines.append('-H "Idempotency-Key: $(uuidgen)"')

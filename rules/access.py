@@ -19,12 +19,14 @@ def scope_of(name: str) -> Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who sent a request. ``scope`` is an operator's; an account's ``id`` is its Auth ID."""
+    """Who sent a request. ``scope`` is an operator's; the ``id`` of an account or subaccount is its Auth ID."""
 
-    kind: Literal["operator", "account"]
+    kind: Literal["operator", "account", "subaccount"]
     id: str
     name: str
     scope: Scope | None = None
+    account_id: str | None = None
+    """The main account of a subaccount."""
     request_id: str = ""
 
     @property
@@ -46,10 +48,14 @@ def parse_actor(actor: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a route asks for: an operator's ``scope``; ``owner`` says that the account itself may do it too."""
+    """What a route asks for: an operator's ``scope``; who else may do it, and whether operators may at all."""
 
     scope: Scope
     owner: bool
+    """The account itself, under its own id."""
+    subaccount: bool = False
+    """A subaccount of that account, under the account's id."""
+    operators: bool = True
 
 
 class Verdict(Enum):
@@ -64,7 +70,9 @@ def judge(caller: Caller, need: Need, *, account_id: str | None) -> Verdict:
     """Whether ``caller`` may do what ``need`` describes to ``account_id``, the account in the path if there is one."""
     if caller.is_operator:
         enough = caller.scope is not None and SCOPES.index(caller.scope) >= SCOPES.index(need.scope)
-        return Verdict.ALLOWED if enough else Verdict.FORBIDDEN
-    if account_id is not None and account_id != caller.id:
+        return Verdict.ALLOWED if enough and need.operators else Verdict.FORBIDDEN
+    is_subaccount = caller.kind == "subaccount"
+    if account_id is not None and account_id != (caller.account_id if is_subaccount else caller.id):
         return Verdict.HIDDEN
-    return Verdict.ALLOWED if need.owner and account_id is not None else Verdict.FORBIDDEN
+    may = need.subaccount if is_subaccount else need.owner
+    return Verdict.ALLOWED if may and account_id is not None else Verdict.FORBIDDEN

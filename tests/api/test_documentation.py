@@ -52,8 +52,10 @@ async def test_the_description_is_complete(shared_api):
     assert len(names) == len(set(names))
     for (method, path), route in routes(shared_api.app).items():
         operation = document["paths"][path][method.lower()]
-        assert operation["x-operator-scope"] == route.need.scope
+        assert operation.get("x-operator-scope") == (route.need.scope if route.need.operators else None)
+        assert ({"operator": []} in operation["security"]) == route.need.operators
         assert ({"account": []} in operation["security"]) == route.need.owner
+        assert operation["x-subaccount"] == route.need.subaccount
         assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
         assert operation["description"]
     for method, path in (("post", "adjustments"), ("post", "recharges")):
