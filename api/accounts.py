@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from api.access import Access, OwnAccount
 from api.context import InContext
+from api.metadata import merged_metadata
 from api.paging import ListQuery
 from api.routing import router as make_router
 from api.shapes import (
-    METADATA_KEYS,
     Line,
     LineOrEmpty,
     Listing,
@@ -130,7 +130,8 @@ class AccountsQuery(ListQuery):
     external_id: Reference | None = None
 
 
-def _fields(account: Account, *, livemode: bool) -> dict[str, Any]:
+def shown_fields(account: Account, *, livemode: bool) -> dict[str, Any]:
+    """The fields of an AccountView."""
     return account.model_dump(exclude={"details", "customer", "status_changed_at"}) | {
         "metadata": account.details,
         "livemode": livemode,
@@ -147,7 +148,7 @@ async def open_account(
     async with context.database.transaction() as session:
         account, token = await accounts.open_account(session, fields=fields, pepper=context.pepper, now=now)
         await audit.record(session, caller, "account.opened", now=now, account_id=account.id)
-    shown = _fields(account, livemode=context.livemode)
+    shown = shown_fields(account, livemode=context.livemode)
     return AccountWithToken(**shown, auth_id=account.id, auth_token=token)
 
 
@@ -156,13 +157,13 @@ async def list_accounts(query: Annotated[AccountsQuery, Query()], context: InCon
     """List accounts, newest first."""
     async with context.database.transaction() as session:
         found, more = await accounts.page(session, query.page, status=query.status, external_id=query.external_id)
-    return Listing(data=[AccountView(**_fields(row, livemode=context.livemode)) for row in found], has_more=more)
+    return Listing(data=[AccountView(**shown_fields(row, livemode=context.livemode)) for row in found], has_more=more)
 
 
 @router.get("/v1/accounts/{account_id}", dependencies=[Depends(Access("read", owner=True))])
 async def get_account(account: OwnAccount, context: InContext) -> AccountView:
     """Show one account."""
-    return AccountView(**_fields(account, livemode=context.livemode))
+    return AccountView(**shown_fields(account, livemode=context.livemode))
 
 
 @router.patch("/v1/accounts/{account_id}")
@@ -188,7 +189,7 @@ async def change_account(
         if caller.is_operator:
             details = {"fields": sorted(body.model_fields_set - {"reason"}), "reason": body.reason}
             await audit.record(session, caller, action, now=now, account_id=locked.id, details=details)
-    return AccountView(**_fields(locked, livemode=context.livemode))
+    return AccountView(**shown_fields(locked, livemode=context.livemode))
 
 
 @router.post("/v1/accounts/{account_id}/rotate_token")
@@ -208,7 +209,7 @@ async def rotate_token(
         token, until = await accounts.rotate_token(session, locked.id, overlap=overlap, pepper=context.pepper, now=now)
         details = {"overlap_days": overlap.days}
         await audit.record(session, caller, "account.token_rotated", now=now, account_id=locked.id, details=details)
-    shown = _fields(locked, livemode=context.livemode)
+    shown = shown_fields(locked, livemode=context.livemode)
     return RotatedToken(**shown, auth_id=locked.id, auth_token=token, previous_token_valid_until=until)
 
 
@@ -220,9 +221,5 @@ def _changes(body: AccountChanges, account: Account, *, now: datetime) -> dict[s
         if body.status != account.status:
             changes["status_changed_at"] = now
     if "metadata" in body.model_fields_set:
-        merged = {} if body.metadata is None else account.details | body.metadata
-        kept = {key: value for key, value in merged.items() if value}
-        if len(kept) > METADATA_KEYS:
-            raise Problem("invalid_field", f"An account has at most {METADATA_KEYS} metadata keys.", param="metadata")
-        changes["details"] = kept
+        changes["details"] = merged_metadata(account.details, body.metadata)
     return changes

@@ -66,6 +66,10 @@ def _above_zero(value: object) -> Money:
     return _amount(value, signed=False, positive=True, whole_cents=False)
 
 
+def _not_negative(value: object) -> Money:
+    return _amount(value, signed=False, positive=False, whole_cents=False)
+
+
 def _payment(value: object) -> Money:
     return _amount(value, signed=False, positive=True, whole_cents=True)
 
@@ -95,6 +99,10 @@ AmountAboveZero = Annotated[
     PlainValidator(_above_zero),
     _AS_TEXT,
     _schema("Dollars above zero, up to six places", "^" + _PLACES, "0.0055"),
+]
+#: A limit in a request: zero is one.
+AmountOrZero = Annotated[
+    Money, PlainValidator(_not_negative), _AS_TEXT, _schema("Dollars, zero or more", "^" + _PLACES, "100.00")
 ]
 #: An amount of a payment in a request.
 PaymentAmount = Annotated[
@@ -150,9 +158,29 @@ Line = Annotated[
 ]
 #: The same, or nothing.
 LineOrEmpty = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
+#: One line of a description.
+OneLine = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: An identifier of the integrator's own.
 Reference = Annotated[
     str, StringConstraints(min_length=1, max_length=255), AfterValidator(_one_line), AfterValidator(_not_blank)
+]
+#: What usage calls its sender: a number, a short code, a name.
+SenderId = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_one_line), AfterValidator(_not_blank)
+]
+
+
+def _all_different(texts: list[str]) -> list[str]:
+    if len(set(texts)) != len(texts):
+        raise PydanticCustomError("duplicates", "must not name anything twice")
+    return texts
+
+
+#: The senders that usage may name.
+SenderIds = Annotated[
+    list[SenderId],
+    Field(max_length=1000, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_all_different),
 ]
 #: Why something is done, for the audit log.
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)]

@@ -23,7 +23,7 @@ from rules.tokens import ENTROPY_BYTES, MAX_VALID, digest, encode
 from store import accounts
 from store.ids import new_auth_id
 from store.paging import Page, fetch
-from store.seals import Seal
+from store.seals import Seal, SealBrokenError
 
 
 async def create(
@@ -47,10 +47,10 @@ async def find_by_auth_id(session: AsyncSession, auth_id: str) -> Subaccount | N
     return await session.scalar(select(Subaccount).where(col(Subaccount.id) == auth_id))
 
 
-async def for_change(session: AsyncSession, account_id: str, subaccount_id: str) -> tuple[Account, Subaccount]:
-    """Lock the account and give it with its subaccount, both read anew.
+async def locked(session: AsyncSession, account_id: str, subaccount_id: str) -> tuple[Account, Subaccount]:
+    """Lock the account and give it with its subaccount, both read anew; a deleted one too.
 
-    Raises Problem ``not_found``, ``account_closed`` or ``subaccount_deleted``.
+    Raises Problem ``not_found`` or ``account_closed``.
     """
     account = await accounts.lock(session, account_id)
     row = await find(session, account_id, subaccount_id)
@@ -58,8 +58,14 @@ async def for_change(session: AsyncSession, account_id: str, subaccount_id: str)
         raise Problem("not_found", "The account has no such subaccount.")
     if account.status == "closed":
         raise Problem("account_closed", "The account is closed.")
+    return account, row
+
+
+async def for_change(session: AsyncSession, account_id: str, subaccount_id: str) -> tuple[Account, Subaccount]:
+    """The same for a subaccount that is to be changed. Raises Problem ``subaccount_deleted`` too."""
+    account, row = await locked(session, account_id, subaccount_id)
     if row.deleted_at is not None:
-        raise Problem("subaccount_deleted", "The subaccount is deleted.")
+        raise _deleted()
     return account, row
 
 
@@ -141,12 +147,17 @@ async def rotate_token(
 
 
 async def open_token(session: AsyncSession, row: Subaccount, *, seals: Seal) -> str:
-    """The newest Auth Token of a subaccount that is not deleted, from its sealed copy; whoever opens it audits that.
+    """The newest Auth Token, from its sealed copy. Whoever opens it writes that into the audit log.
 
-    Raises SealBrokenError when it was sealed under another key.
+    Raises Problem ``subaccount_deleted``, or ``credentials_unreadable`` when it was sealed under another key.
     """
-    newest = (await _tokens(session, row))[0]
-    return seals.open(newest.sealed, *_bound_to(row))
+    tokens = await _tokens(session, row)
+    if not tokens:
+        raise _deleted()
+    try:
+        return seals.open(tokens[0].sealed, *_bound_to(row))
+    except SealBrokenError as error:
+        raise Problem("credentials_unreadable", "The token was sealed under another sealing key.") from error
 
 
 async def _tokens(session: AsyncSession, row: Subaccount) -> Sequence[SubaccountToken]:
@@ -172,6 +183,10 @@ async def _add_token(session: AsyncSession, row: Subaccount, *, pepper: str, sea
     )
     await session.flush()
     return token
+
+
+def _deleted() -> Problem:
+    return Problem("subaccount_deleted", "The subaccount is deleted.")
 
 
 def _bound_to(row: Subaccount) -> tuple[str, str, str]:
