@@ -10,6 +10,7 @@ from api import (
     accounts,
     adjustments,
     audit,
+    authorize,
     balance,
     bank_accounts,
     cards,
@@ -20,23 +21,38 @@ from api import (
     pay,
     problems,
     recharges,
+    sender_ids,
+    subaccounts,
+    usage,
+    usage_batch,
     webhooks,
 )
 from api.context import Context
 from api.envelope import Envelope
 from api.metrics import Metrics
+from api.plivo import account as plivo_account
+from api.plivo import errors as plivo_errors
+from api.plivo import subaccounts as plivo_subaccounts
 
 ROUTERS = (
+    # asked millions of times a day: found first
+    usage.router,
+    authorize.router,
+    usage_batch.router,
     accounts.router,
     balance.router,
     cards.router,
     bank_accounts.router,
     recharges.router,
+    subaccounts.router,
+    sender_ids.router,
     notices.router,
     adjustments.router,
     operator_keys.router,
     audit.router,
     pay.router,
+    plivo_account.router,
+    plivo_subaccounts.router,
     webhooks.router,
     operations.router,
     docs.router,
@@ -71,6 +87,6 @@ def create_app(context: Context) -> FastAPI:
     app.state.metrics = metrics
     for router in ROUTERS:
         app.include_router(router)
-    problems.install(app)
+    problems.install(app, dialects={plivo_errors.PREFIX: plivo_errors.answer})
     app.add_middleware(Envelope, context=context, metrics=metrics)
     return app

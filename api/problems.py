@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents, whatever raised them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +16,8 @@ MEDIA_TYPE = "application/problem+json"
 _LONGEST_NAME = 80
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 _SOURCES = {"body", "query", "path", "header"}
+Dialect = Callable[[Request, Problem], JSONResponse]
+"""Errors in the form of another API."""
 
 
 class FieldProblem(BaseModel):
@@ -59,19 +61,25 @@ def document(request: Request, problem: Problem, *, errors: Sequence[FieldProble
 
 
 def answer(request: Request, problem: Problem, *, errors: Sequence[FieldProblem] = ()) -> JSONResponse:
-    """The HTTP answer to a request that raised ``problem``."""
-    headers: dict[str, str] = {}
-    if problem.retry_after_seconds is not None:
-        headers["Retry-After"] = str(problem.retry_after_seconds)
-    if problem.kind.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="prepay", Basic realm="prepay", charset="UTF-8"'
+    """The HTTP answer to a request that raised ``problem``, in the dialect of its path."""
     request.state.code = problem.code
-    content = document(request, problem, errors=errors)
-    return JSONResponse(content, status_code=problem.kind.status, headers=headers, media_type=MEDIA_TYPE)
+    dialects: Mapping[str, Dialect] = request.app.state.dialects
+    speak = next((dialect for prefix, dialect in dialects.items() if request.url.path.startswith(prefix)), None)
+    if speak is not None:
+        response = speak(request, problem)
+    else:
+        content = document(request, problem, errors=errors)
+        response = JSONResponse(content, status_code=problem.kind.status, media_type=MEDIA_TYPE)
+        if problem.kind.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="prepay", Basic realm="prepay", charset="UTF-8"'
+    if problem.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_seconds)
+    return response
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of ``app`` with a problem document."""
+def install(app: FastAPI, *, dialects: Mapping[str, Dialect]) -> None:
+    """Answer every error of ``app`` with a problem document, but in another form below the prefixes of ``dialects``."""
+    app.state.dialects = dialects
 
     async def problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)  # noqa: S101 - as registered below
@@ -100,14 +108,14 @@ def install(app: FastAPI) -> None:
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     found: list[dict[str, Any]] = list(error.errors())
-    errors = [_field(item) for item in found]
+    errors = [field_problem(item) for item in found]
     first = errors[0]
     extra: dict[str, Any] = {} if first.code == "invalid_field" else found[0].get("ctx", {})
     detail = f"{first.param}: {first.message}" if first.param else first.message
     return answer(request, Problem(first.code, detail, param=first.param, **extra), errors=errors)
 
 
-def _field(item: dict[str, Any]) -> FieldProblem:
+def field_problem(item: dict[str, Any]) -> FieldProblem:
     """What pydantic found, without the value that it found; a validator of ours names a code of ours."""
     place = [part for index, part in enumerate(item["loc"]) if index or part not in _SOURCES]
     param = ""
