@@ -63,6 +63,7 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_due ON hold (expires_at) WHERE status = 'open';
 CREATE INDEX hold_open ON hold (account_id, expires_at) WHERE status = 'open';
+CREATE INDEX hold_of_subaccount ON hold (account_id, subaccount_id, id) WHERE subaccount_id IS NOT NULL;
 COMMENT ON COLUMN hold.budget_month IS 'The month whose budget it counts in';
 """
 
@@ -315,7 +316,8 @@ END $body$;
 COMMENT ON FUNCTION ledger_charge_each IS 'ledger_charge_one for each, in the order given, under the locks of all their accounts';
 """
 
-# As in 0001_ledger, but for the time of posting: never before that of the account's latest transfer.
+# As in 0001_ledger, but that the time of posting is never before that of the account's latest transfer, and that usage and
+# captures say whether they were settled.
 POST = """
 CREATE OR REPLACE FUNCTION ledger_post(
     p_account text, p_now timestamptz, p_kind smallint, p_key text, p_source text, p_subaccount text, p_description text,
@@ -402,9 +404,10 @@ BEGIN
             -- One plain INSERT a leg: its plan is kept, where INSERT ... SELECT would be planned anew on each call.
             FOR i IN 1 .. v_legs LOOP
                 INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind,
-                    debit, credit, key, source, subaccount_id, description)
+                    debit, credit, settled, key, source, subaccount_id, description)
                 VALUES (p_account, v_row.seq + i, v_posted_at, p_amounts[i], v_spendable[i], v_posted[i], i - 1, p_kind,
-                    p_debits[i], p_credits[i], CASE i WHEN 1 THEN p_key END, p_source, p_subaccount, p_description);
+                    p_debits[i], p_credits[i], p_may_overdraw AND p_kind IN (1, 2, 3, 4, 50), CASE i WHEN 1 THEN p_key END,
+                    p_source, p_subaccount, p_description);
             END LOOP;
             UPDATE ledger_balance SET spendable = v_carried[1], pending = v_carried[2], provisional = v_carried[3],
                 held = v_carried[4], at_risk = v_carried[5], refund_due = v_carried[6], seq = v_row.seq + v_legs,
