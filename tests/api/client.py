@@ -68,6 +68,13 @@ class Api:
         assert answer.status_code == 201, answer.text
         return Account(answer.json()["id"], answer.json()["auth_token"])
 
+    async def subaccount(self, account: Account, **fields: Any) -> Account:
+        """A subaccount of ``account``, enabled unless said otherwise: its Auth ID and Auth Token."""
+        body = {"name": "Field office", "enabled": True} | fields
+        answer = await self.operator.post(f"/v1/accounts/{account.id}/subaccounts", json=body)
+        assert answer.status_code == 201, answer.text
+        return Account(answer.json()["auth_id"], answer.json()["auth_token"])
+
     async def operator_key(self, scope: str) -> str:
         answer = await self.operator.post("/v1/operator_keys", json={"name": f"key to {scope}", "scope": scope})
         assert answer.status_code == 201, answer.text

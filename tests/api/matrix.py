@@ -1,6 +1,7 @@
 """Who may call what: one row for each route, written by hand. A route without a row fails the suite.
 
-`scope` is the least scope of an operator's key; `owner` says whether the account itself may do it under its own id.
+`scope` is the least scope of an operator's key; `owner` says whether the account itself may do it under its own id,
+`subaccount` whether a subaccount of it may, under the account's id; `operators` is false for what is the account's own.
 A route that names an object in its path beside the account gives a `body` that passes validation, so that only the
 object can be the reason of a refusal; `OBJECTS` makes such objects.
 """
@@ -10,7 +11,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from store import operators, recharges
+from settings import DEVELOPMENT_SEAL_KEY
+from store import operators, recharges, subaccounts
+from store.seals import Seal
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,12 @@ class Row:
     scope: str
     owner: bool
     body: dict[str, Any] | None = None
+    subaccount: bool = False
+    operators: bool = True
 
 
 ACCOUNT = "/v1/accounts/{account_id}"
+SUBACCOUNT = f"{ACCOUNT}/subaccounts/{{subaccount_id}}"
 ROWS = {
     ("POST", "/v1/accounts"): Row("money", owner=False),
     ("GET", "/v1/accounts"): Row("read", owner=False),
@@ -43,6 +49,15 @@ ROWS = {
     ("GET", f"{ACCOUNT}/recharges"): Row("read", owner=True),
     ("GET", f"{ACCOUNT}/recharges/{{recharge_id}}"): Row("read", owner=True),
     ("POST", f"{ACCOUNT}/recharges/{{recharge_id}}/cancel"): Row("money", owner=True),
+    ("PUT", f"{ACCOUNT}/sender_ids"): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/subaccounts"): Row("money", owner=True),
+    ("GET", f"{ACCOUNT}/subaccounts"): Row("read", owner=True),
+    ("GET", SUBACCOUNT): Row("read", owner=True),
+    ("PATCH", SUBACCOUNT): Row("money", owner=True, body={"name": "Eve"}),
+    ("DELETE", SUBACCOUNT): Row("money", owner=True),
+    ("POST", f"{SUBACCOUNT}/rotate_token"): Row("money", owner=True),
+    ("GET", f"{SUBACCOUNT}/credentials"): Row("read", owner=True, operators=False),
+    ("PUT", f"{SUBACCOUNT}/sender_ids"): Row("money", owner=True, body={"sender_ids": None}),
     ("GET", f"{ACCOUNT}/notices"): Row("read", owner=True),
     ("POST", "/v1/operator_keys"): Row("admin", owner=False),
     ("GET", "/v1/operator_keys"): Row("admin", owner=False),
@@ -110,5 +125,18 @@ async def an_operator_key(session, account_id, now):
     return key.id
 
 
+async def a_subaccount(session, account_id, now):
+    row, _ = await subaccounts.create(
+        session, account_id, fields={"name": "somebody"}, pepper="p", seals=Seal(DEVELOPMENT_SEAL_KEY), now=now
+    )
+    return row.id
+
+
 #: Path parameter → what makes such an object of an account.
-OBJECTS = {"card_id": a_card, "bank_id": a_bank_account, "recharge_id": a_recharge, "key_id": an_operator_key}
+OBJECTS = {
+    "card_id": a_card,
+    "bank_id": a_bank_account,
+    "recharge_id": a_recharge,
+    "subaccount_id": a_subaccount,
+    "key_id": an_operator_key,
+}

@@ -10,7 +10,15 @@ from rules.access import SCOPES
 from tests.api.client import Account, Api
 from tests.api.matrix import OBJECTS, PUBLIC, ROWS
 
-CALLERS = ("nobody", *SCOPES, "own", "other", "rotated out", "revoked", "expired", "garbage")
+CALLERS = (
+    *("nobody", *SCOPES, "own", "other", "rotated out", "revoked", "expired", "garbage"),
+    *("subaccount", "disabled subaccount", "another's subaccount"),
+    *("deleted subaccount", "rotated out subaccount", "expired subaccount", "subaccount with its account's token"),
+)
+#: Whoever shows no valid credentials.
+UNKNOWN = {"nobody", "rotated out", "revoked", "expired", "garbage"} | {
+    *("deleted subaccount", "rotated out subaccount", "expired subaccount", "subaccount with its account's token")
+}
 PROBE = {"probe": "1"}  # an unknown parameter: refused right after the caller is admitted, so that nothing is changed
 
 
@@ -35,8 +43,30 @@ async def world(shared_api: Api):
     clients["revoked"] = api.client(key=revoked["key"])
     short = {"name": "short", "scope": "admin", "expires_in_days": 1}
     clients["expired"] = api.client(key=(await api.operator.post("/v1/operator_keys", json=short)).json()["key"])
+    clients |= await subaccounts_of(api, fresh, other)
     api.clock.advance(days=1)
     return clients, fresh
+
+
+async def subaccounts_of(api, account, other):
+    """A client for each kind of subaccount: the account's own, and one of another account."""
+    enabled = await api.subaccount(account)
+    disabled = await api.subaccount(account, enabled=False)
+    deleted, rotated, overlapped = [await api.subaccount(account) for _ in range(3)]
+    own = f"/v1/accounts/{account.id}/subaccounts"
+    assert (await api.operator.delete(f"{own}/{deleted.id}")).status_code == 200
+    for gone, days in ((rotated, 0), (overlapped, 1)):
+        answer = await api.operator.post(f"{own}/{gone.id}/rotate_token", json={"overlap_days": days})
+        assert answer.status_code == 200
+    return {
+        "subaccount": api.client(account=enabled),
+        "disabled subaccount": api.client(account=disabled),
+        "another's subaccount": api.client(account=await api.subaccount(other)),
+        "deleted subaccount": api.client(account=deleted),
+        "rotated out subaccount": api.client(account=rotated),
+        "expired subaccount": api.client(account=overlapped),
+        "subaccount with its account's token": api.client(account=Account(enabled.id, account.token)),
+    }
 
 
 def routes(app):
@@ -62,13 +92,15 @@ async def test_access(world, method, path, caller):
     row = ROWS[method, path]
     url = re.sub(r"{\w+}", "none", path.replace("{account_id}", account.id))
     answer = await clients[caller].request(method, url, params=PROBE)
-    if caller in {"nobody", "rotated out", "revoked", "expired", "garbage"}:
+    if caller in UNKNOWN:
         expected = (401, "unauthenticated")
-    elif caller == "other" and "{account_id}" in path:
+    elif caller in {"other", "another's subaccount"} and "{account_id}" in path:
         expected = (404, "not_found")
     elif caller in SCOPES:
-        enough = SCOPES.index(caller) >= SCOPES.index(row.scope)
+        enough = row.operators and SCOPES.index(caller) >= SCOPES.index(row.scope)
         expected = (422, "invalid_field") if enough else (403, "forbidden")
+    elif caller in {"subaccount", "disabled subaccount"}:
+        expected = (422, "invalid_field") if row.subaccount else (403, "forbidden")
     else:
         expected = (422, "invalid_field") if caller == "own" and row.owner else (403, "forbidden")
     assert (answer.status_code, answer.json()["code"]) == expected
