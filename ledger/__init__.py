@@ -6,7 +6,7 @@ from ledger.budgets import Budget, budgets, set_budget
 from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
-from ledger.spending import capture, charge, hold, release
+from ledger.spending import Held, OpenHold, capture, charge, hold, release, release_all
 from ledger.transactions import Page, Transaction, history
 from ledger.verification import Finding, verify
 
@@ -16,7 +16,9 @@ __all__ = [
     "Balances",
     "Budget",
     "Finding",
+    "Held",
     "KeyReusedError",
+    "OpenHold",
     "Page",
     "Posted",
     "Posting",
@@ -37,6 +39,7 @@ __all__ = [
     "recharge_settled",
     "recharge_voided",
     "release",
+    "release_all",
     "set_budget",
     "transaction_id",
     "verify",

@@ -1,4 +1,4 @@
-"""All hand-offs of one process: outbox, inbox, the poller and the watch, side by side until they are stopped."""
+"""All that one process does beside workflows: outbox, inbox, poller, expiry of holds, watch; until they are stopped."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.common import MetricMeter
 
 from relay.draining import drain
+from relay.expiring import HoldExpiry
 from relay.inbox import InboxRelay
 from relay.outbox import OutboxRelay
 from relay.poller import EventSource, EventsPoller
@@ -34,11 +35,13 @@ async def relaying(
     outbox = OutboxRelay(database=database, client=client, task_queue=task_queue, now=now)
     inbox = InboxRelay(database=database, client=client, now=now)
     poller = EventsPoller(database=database, events=events, now=now, every_seconds=poll_seconds)
+    expiry = HoldExpiry(database=database, now=now)
     watch = Watch(database=database, meter=meter, now=now)
     loops = [
         asyncio.create_task(drain(channel="prepay_outbox", listener=listener, step=outbox.step), name="outbox"),
         asyncio.create_task(drain(channel="prepay_inbox", listener=listener, step=inbox.step), name="inbox"),
         asyncio.create_task(poller.run(), name="poller"),
+        asyncio.create_task(expiry.run(), name="expiry"),
         asyncio.create_task(watch.run(), name="watch"),
     ]
     try:

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from temporalio.common import MetricGauge, MetricMeter
 
-from store import backlog
+from store import backlog, hold_expiry
 from store.backlog import Backlog
 from store.database import Database
 
@@ -16,12 +16,17 @@ EVERY_SECONDS = 10.0
 
 
 class Watch:
-    """Gauges ``prepay_outbox_…`` and ``prepay_inbox_…``: rows that wait, were put off, and the oldest one's age."""
+    """Gauges ``prepay_outbox_…`` and ``prepay_inbox_…``: rows that wait, were put off, and the oldest one's age.
+
+    ``prepay_holds_overdue…``: holds that have expired and were not freed yet, and since when.
+    """
 
     def __init__(self, *, database: Database, meter: MetricMeter, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
         self._gauges = {box: _gauges(meter, box) for box in ("outbox", "inbox")}
+        self._overdue = meter.create_gauge("prepay_holds_overdue", "Expired holds that still keep their money")
+        self._overdue_seconds = meter.create_gauge("prepay_holds_overdue_seconds", "How long the first of them has")
 
     async def run(self) -> None:
         """Count for ever."""
@@ -37,10 +42,13 @@ class Watch:
     async def step(self) -> None:
         """Count once."""
         async with self._database.transaction() as session:
+            overdue, seconds = await hold_expiry.overdue(session, now=self._now())
             found = {
                 "outbox": await backlog.outbox(session, now=self._now()),
                 "inbox": await backlog.inbox(session, now=self._now()),
             }
+        self._overdue.set(overdue)
+        self._overdue_seconds.set(seconds)
         for box, counted in found.items():
             self._show(self._gauges[box], counted)
 

@@ -93,8 +93,8 @@ async def test_usage_and_holds_share_one_space_of_references_and_nothing_else_do
     account = await open_with(CENT)
     await _charge(db, account, "x", 1)
     async with db.transaction() as session:
-        with pytest.raises(KeyReusedError):
-            await ledger.hold(session, account_id=account, hold_id="hold_1", reference="x", amount_micros=1, now=NOW)
+        held = await ledger.hold(session, account_id=account, hold_id="h", reference="x", amount_micros=1, now=NOW)
+        assert held.outcome == "conflict"
         settled = {"account_id": account, "recharge_id": "rchg_1", "amount_micros": 7, "now": NOW}
         await ledger.recharge_expected(session, **settled)
         await ledger.recharge_settled(session, **settled, charge_id="x")
@@ -291,7 +291,9 @@ async def test_a_hold_is_ended_once_by_capture_or_by_release(db, open_with):
     async with db.transaction() as session:
         common = {"account_id": account, "hold_id": "hold_1", "now": NOW}
         held = await ledger.hold(session, **common, reference="call", amount_micros=60)
-        assert (held.balances.available, held.balances.held, held.balances.posted) == (40, 60, 100)
+        assert (held.outcome, held.spendable) == ("posted", 40)
+        found = await ledger.balances(session, account)
+        assert (found.available, found.held, found.posted) == (40, 60, 100)
         captured = await ledger.capture(session, **common, held_micros=60, captured_micros=25)
         assert (captured.balances.available, captured.balances.held, captured.balances.posted) == (75, 0, 75)
         assert (await ledger.capture(session, **common, held_micros=60, captured_micros=25)).replayed
