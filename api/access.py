@@ -30,7 +30,10 @@ class Access:
         self.need = Need(scope, owner, subaccount, operators)
 
     async def admit(self, request: Request) -> None:
-        """Find out who calls and whether they may. Raises Problem ``unauthenticated``, ``forbidden`` or ``not_found``."""
+        """Find out who calls and whether they may.
+
+        Raises Problem ``unauthenticated``, ``forbidden`` or ``not_found``.
+        """
         await admit(request, self.need)
 
     async def __call__(self, request: Request) -> Caller:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 from typing import Any, NoReturn, cast
 
 from fastapi import Request
@@ -11,9 +12,11 @@ from rules import raw_numbers
 from rules.problems import Problem
 
 MAX_BYTES = 1 << 20
+MAX_BATCH_BYTES = 8 << 20
 MAX_DEPTH = 16
 LARGE_BYTES = 1 << 16
 """From here on a body is looked through in a thread, so that others are served meanwhile."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTENT_TYPE = "application/json"
 
 
@@ -109,7 +112,7 @@ def _check_text(body: object) -> None:
 
 def storable(text: str) -> bool:
     """Whether Postgres can keep ``text``: no U+0000, no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return "\0" not in text and (text.isascii() or not _SURROGATE.search(text))
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

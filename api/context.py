@@ -1,6 +1,7 @@
 """What the routes need of the world: built once for each process, handed to ``create_app``."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Self
@@ -10,15 +11,20 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
+from ledger.funds import FundsReader
+from ledger.group_commit import GroupCommit
 from rules.problems import Problem
 from settings import DEVELOPMENT_OPERATOR_KEY, Settings
 from store import deployment
 from store.database import Database, Listener
 from store.locks import Locks
+from store.operator_keys import OperatorKeys
 from store.seals import Seal
+from store.spenders import Spenders
 
 CHANNELS = ("prepay_recharge", "prepay_card", "prepay_bank_account")
 CONNECT_SECONDS = 3
+MODE_SECONDS = 1.0
 log = structlog.get_logger()
 
 
@@ -43,9 +49,13 @@ class Context:
         self.database = Database(url, pool_size=settings.database_pool_size)
         self.listener = Listener(url)
         self.locks = Locks(url)
+        self.group_commit = GroupCommit(url, now=now)
+        self.spenders = Spenders(url)
+        self.funds = FundsReader(url)
         self.public_url = str(settings.public_url).rstrip("/")
         self.pepper = settings.token_pepper.get_secret_value()
         self.seals = Seal(settings.seal_key.get_secret_value())
+        self.operator_keys = OperatorKeys(self.database, pepper=self.pepper)
         #: The one key that is accepted without being stored; production has none.
         self.development_key = DEVELOPMENT_OPERATOR_KEY if settings.environment == "development" else None
         #: Until then (time of the event loop) nothing is handed over by the door itself: Temporal did not answer.
@@ -54,6 +64,7 @@ class Context:
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
         self._livemode: bool | None = None
+        self._mode_asked_at = -MODE_SECONDS
 
     async def __aenter__(self) -> Self:
         await self.listener.start(*CHANNELS)
@@ -61,6 +72,9 @@ class Context:
 
     async def __aexit__(self, *_: object) -> None:
         await self.listener.stop()
+        await self.group_commit.close()
+        await self.spenders.close()
+        await self.funds.close()
         await self.locks.close()
         await self.database.close()
 
@@ -87,6 +101,13 @@ class Context:
         if self._livemode is None:
             row = await deployment.read(session)
             self._livemode = None if row is None else row.livemode
+
+    async def learn_mode_soon(self) -> None:
+        """The same for routes that read nothing else: asked once in a while until it is known."""
+        if self._livemode is None and time.monotonic() - self._mode_asked_at >= MODE_SECONDS:
+            self._mode_asked_at = time.monotonic()
+            async with self.database.transaction() as session:
+                await self.learn_mode(session)
 
 
 def get_context(request: Request) -> Context:

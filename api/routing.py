@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from api.access import Access, admit
-from api.body import read_json, storable
+from api.access import Access
+from api.body import MAX_BATCH_BYTES, MAX_BYTES, read_json, storable
 from api.problems import ProblemDocument
 from rules.access import Need
 from rules.problems import Problem
@@ -16,18 +16,25 @@ from rules.problems import Problem
 class Route(APIRoute):
     """A route under ``/v1``. It must name its Access: one without cannot be made."""
 
+    max_bytes = MAX_BYTES
+
     @property
     def need(self) -> Need:
         """What the route asks of its caller. Raises TypeError for a route that has no Access."""
+        return self.access.need
+
+    @property
+    def access(self) -> Access:
+        """The Access that the route names. Raises TypeError for a route that has none."""
         for dependency in self.dependant.dependencies:
             if isinstance(dependency.call, Access):
-                return dependency.call.need
+                return dependency.call
         raise TypeError(f"{self.path} has no Depends(Access(...))")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the checks that all routes share."""
         handle = super().get_route_handler()
-        need = self.need
+        access, max_bytes = self.access, self.max_bytes
         takes_query = bool(self.dependant.query_params)
         takes_body = self.body_field is not None
         reads_body = self.methods != {"GET"}
@@ -35,16 +42,22 @@ class Route(APIRoute):
         async def checked(request: Request) -> Response:
             if not all(value.isascii() and value.isprintable() for value in request.path_params.values()):
                 raise Problem("not_found", "There is no such object.")
-            await admit(request, need)
+            await access.admit(request)
             _check_query(request, takes_query=takes_query)
             if reads_body:
-                request = await read_json(request)
+                request = await read_json(request, limit=max_bytes)
                 if not takes_body:
                     for name in request.fields:
                         raise Problem("invalid_field", "This request takes no fields.", param=name)
             return await handle(request)
 
         return checked
+
+
+class BatchRoute(Route):
+    """A route that takes many things in one body."""
+
+    max_bytes = MAX_BATCH_BYTES
 
 
 def _check_query(request: Request, *, takes_query: bool) -> None:
@@ -59,7 +72,7 @@ def _check_query(request: Request, *, takes_query: bool) -> None:
             raise Problem("invalid_field", "The query parameter is not text.")
 
 
-def router(tag: str) -> APIRouter:
+def router(tag: str, *, route_class: type[Route] = Route) -> APIRouter:
     """A router for the routes of one resource, shown in the documentation under ``tag``."""
     problem = {"model": ProblemDocument, "description": "Any error, as a problem document (RFC 9457)"}
-    return APIRouter(route_class=Route, tags=[tag], responses={"default": problem})
+    return APIRouter(route_class=route_class, tags=[tag], responses={"default": problem})

@@ -15,6 +15,7 @@ import asyncpg
 
 from ledger.ids import transaction_id
 from rules.chart import Kind
+from rules.money import Money
 
 _ALL = (
     "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
@@ -66,6 +67,11 @@ class Charged:
     spendable_after: int
     """Available in micros after it was posted; for a refusal, as it stands."""
     posted_at: datetime | None
+
+    @property
+    def available(self) -> Money:
+        """`spendable_after`."""
+        return Money(self.spendable_after)
 
     @property
     def transaction_id(self) -> str:

@@ -47,6 +47,16 @@ class Line:
             )
         return self._connection
 
+    async def fetch(self, query: str, *arguments: Any) -> Any:
+        """The rows of a query that only reads. A connection that was lost since is made anew and asked once more."""
+        try:
+            return await (await self.connection()).fetch(query, *arguments)
+        except Exception as error:
+            self.drop()
+            if not is_outage(error):
+                raise
+        return await (await self.connection()).fetch(query, *arguments)
+
     def drop(self) -> None:
         """Give up the connection, whatever it does."""
         if self._connection is not None:

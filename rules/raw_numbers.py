@@ -8,7 +8,12 @@ from typing import cast
 
 FORBIDDEN_NAMES = frozenset({"number", "account_number", "routing_number", "cvc"})
 # Free text that an integrator fills by its own rules, and ids of ours; a Luhn hit there is chance, not a card.
-UNTESTED_NAMES = frozenset({"reference", "external_id", "sender_id", "sender_ids", "description", "auth_id"})
+UNTESTED_NAMES = frozenset(
+    {
+        *("reference", "external_id", "sender_id", "sender_ids", "description"),
+        *("account", "subaccount", "auth_id", "auth_token"),
+    }
+)
 SHORTEST, LONGEST = 13, 19
 _RUN_OF_DIGITS = re.compile(r"[0-9]+(?:[ -][0-9]+)*", re.ASCII)
 _SEPARATOR = re.compile("[ -]")

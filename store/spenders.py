@@ -5,6 +5,7 @@ answers that it is stale, the facts are forgotten and read anew. So nothing is e
 charge of a known account needs no read of its own.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ledger.driver import Line, is_outage
+from ledger.driver import Line
 from ledger.gathering import Gathering
 from rules.spending import Spender, SubaccountTerms
 
@@ -55,6 +56,8 @@ class Known:
 
     spender: Spender
     tokens: tuple[tuple[str, datetime | None], ...]
+    read_at: float
+    """Of the monotonic clock."""
 
     def digests(self, now: datetime) -> list[str]:
         """Digests of the tokens that are valid at ``now``."""
@@ -64,7 +67,7 @@ class Known:
 async def read(session: AsyncSession, account_id: str, subaccount_id: str | None = None) -> Spender | None:
     """The facts as the caller's transaction sees them; None if there is no such account or subaccount."""
     row = (await session.execute(_OF_ONE, {"account": account_id, "subaccount": subaccount_id})).one_or_none()
-    return None if row is None else _known(row).spender
+    return None if row is None else _known(row, read_at=time.monotonic()).spender
 
 
 class Spenders:
@@ -80,11 +83,18 @@ class Spenders:
         self._many_reads: Gathering[Sequence[Key], list[Known | None]] = Gathering(self._read_many, most=1)
         self._main_reads: Gathering[str, str | None] = Gathering(self._read_mains)
 
-    async def known(self, account_id: str, subaccount_id: str | None = None) -> Known | None:
-        """What is known of a spender; None if there is none. Raises the driver's errors, or OverloadedError."""
+    async def known(
+        self, account_id: str, subaccount_id: str | None = None, *, fresh_seconds: float | None = None
+    ) -> Known | None:
+        """What is known of a spender; None if there is none. Not older than ``fresh_seconds`` where nothing is posted.
+
+        Raises the driver's errors, or OverloadedError.
+        """
         key = (account_id, subaccount_id)
         found = self._kept.get(key)
-        return found if found is not None else await self._reads.ask(key)
+        if found is not None and (fresh_seconds is None or time.monotonic() - found.read_at < fresh_seconds):
+            return found
+        return await self._reads.ask(key)
 
     async def many(self, keys: Iterable[Key]) -> dict[Key, Known]:
         """The same for many at once; those that do not exist are left out."""
@@ -116,14 +126,16 @@ class Spenders:
         return [await self._read(self._many_line, keys) for keys in wanted]
 
     async def _read(self, line: Line, keys: Sequence[Key]) -> list[Known | None]:
+        read_at = time.monotonic()
         accounts, subaccounts = [key[0] for key in keys], [key[1] for key in keys]
-        rows = await _fetch(line, _OF_MANY, accounts, subaccounts)
-        found = {(known.spender.account_id, known.spender.subaccount_id): known for known in map(_known, rows)}
+        rows = await line.fetch(_OF_MANY, accounts, subaccounts)
+        every = [_known(row, read_at=read_at) for row in rows]
+        found = {(known.spender.account_id, known.spender.subaccount_id): known for known in every}
         self._keep(self._kept, found)
         return [found.get(key) for key in keys]
 
     async def _read_mains(self, subaccount_ids: Sequence[str]) -> list[str | None]:
-        found: dict[str, str] = dict(await _fetch(self._mains_line, _MAIN, subaccount_ids))
+        found: dict[str, str] = dict(await self._mains_line.fetch(_MAIN, subaccount_ids))
         self._keep(self._mains, found)
         return [found.get(subaccount_id) for subaccount_id in subaccount_ids]
 
@@ -134,18 +146,7 @@ class Spenders:
             del kept[next(iter(kept))]
 
 
-async def _fetch(line: Line, query: str, *arguments: Any) -> Any:
-    """Rows; a connection that was lost since it was used last is made anew, once: reading again is safe."""
-    try:
-        return await (await line.connection()).fetch(query, *arguments)
-    except Exception as error:
-        line.drop()
-        if not is_outage(error):
-            raise
-        return await (await line.connection()).fetch(query, *arguments)
-
-
-def _known(row: Any) -> Known:
+def _known(row: Any, *, read_at: float) -> Known:
     (account_id, epoch, status, status_changed_at, timezone, senders, *of_subaccount, digests, expiries) = row
     subaccount_id, enabled, disabled_at, deleted_at, subaccount_senders, has_budget = of_subaccount
     terms = None
@@ -167,4 +168,4 @@ def _known(row: Any) -> Known:
         subaccount_id=subaccount_id,
         subaccount=terms,
     )
-    return Known(spender, tuple(zip(digests, expiries, strict=True)))
+    return Known(spender, tuple(zip(digests, expiries, strict=True)), read_at)

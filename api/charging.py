@@ -1,0 +1,143 @@
+"""Charges from the door to the book: judged by facts in memory, posted in groups, judged again when those are stale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.context import Context
+from api.outages import as_problem
+from ledger.charging import CONFLICT, POSTED, REPLAYED, STALE, Charge, Charged
+from rules.chart import Kind
+from rules.money import Money
+from rules.months import month_of
+from rules.problems import Problem
+from rules.spending import Spender, refusal
+
+TRIES = 3
+_DETAILS = {
+    "account_closed": "The account is closed.",
+    "account_suspended": "The account is suspended.",
+    "subaccount_deleted": "The subaccount is deleted.",
+    "subaccount_disabled": "The subaccount is disabled.",
+    "sender_not_allowed": "This sender is not on the list.",
+    "settled_too_late": "It ended more than 30 days ago: settled usage is no longer taken.",
+    "budget_exhausted": "The subaccount's budget for this month does not allow this amount.",
+    "balance_exhausted": "The amount is more than what is available.",
+}
+_PARAMS = {"sender_not_allowed": "sender_id", "settled_too_late": "settled"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """A charge that is asked for, well-formed and by somebody who may ask."""
+
+    account_id: str
+    subaccount_id: str | None
+    reference: str
+    amount: Money
+    kind: Kind = Kind.USAGE
+    description: str | None = None
+    sender_id: str | None = None
+    settled: bool = False
+
+
+async def post_one(context: Context, usage: Usage) -> Charged:
+    """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown."""
+    answer = await _post_one(context, usage)
+    if (problem := refused(answer)) is not None:
+        raise problem
+    return answer
+
+
+async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
+    """Post many, an account's in the order given; each has its own answer."""
+    answers: list[Charged | Problem | None] = [None] * len(wanted)
+    places = list(range(len(wanted)))
+    for _ in range(TRIES):
+        known = await context.spenders.many((wanted[place].account_id, wanted[place].subaccount_id) for place in places)
+        now = context.now()
+        charges: list[Charge] = []
+        found: list[int] = []
+        for place in places:
+            usage = wanted[place]
+            spender = known.get((usage.account_id, usage.subaccount_id))
+            if spender is None:
+                answers[place] = unknown(usage)
+            else:
+                charges.append(_judged(usage, spender.spender, now=now))
+                found.append(place)
+        posted = await context.group_commit.charge_batch(charges)
+        places = []
+        for place, answer in zip(found, posted, strict=True):
+            if isinstance(answer, BaseException):
+                answers[place] = as_problem(answer) or _internal(answer)
+            elif answer.outcome == STALE:
+                context.spenders.forget(wanted[place].account_id, wanted[place].subaccount_id)
+                places.append(place)
+            else:
+                answers[place] = refused(answer) or answer
+        if not places:
+            break
+    return [_busy() if answer is None else answer for answer in answers]
+
+
+def unknown(usage: Usage) -> Problem:
+    """404: there is no such account, or no such subaccount of it."""
+    if usage.subaccount_id is not None:
+        return Problem("not_found", "There is no such subaccount of this account.", param="subaccount")
+    return Problem("not_found", "There is no such account.", param="account")
+
+
+def refused(answer: Charged) -> Problem | None:
+    """The Problem that an outcome is; None for what is posted, now or before."""
+    if answer.outcome in {POSTED, REPLAYED}:
+        return None
+    if answer.outcome == CONFLICT:
+        detail = "This reference was used for other content."
+        return Problem("reference_reused", detail, param="reference", transaction=answer.transaction_id)
+    return refusal_of(answer.outcome, available=Money(answer.spendable_after))
+
+
+def refusal_of(code: str, *, available: Money) -> Problem:
+    """The Problem that says why nothing was charged or held."""
+    extra = {"available": str(available)} if code == "balance_exhausted" else {}
+    return Problem(code, _DETAILS[code], param=_PARAMS.get(code), **extra)
+
+
+async def _post_one(context: Context, usage: Usage) -> Charged:
+    for _ in range(TRIES):
+        known = await context.spenders.known(usage.account_id, usage.subaccount_id)
+        if known is None:
+            raise unknown(usage)
+        answer = await context.group_commit.charge(_judged(usage, known.spender, now=context.now()))
+        if answer.outcome != STALE:
+            return answer
+        context.spenders.forget(usage.account_id, usage.subaccount_id)
+    raise _busy()
+
+
+def _judged(usage: Usage, spender: Spender, *, now: datetime) -> Charge:
+    terms = spender.subaccount
+    return Charge(
+        account_id=usage.account_id,
+        reference=usage.reference,
+        amount_micros=usage.amount.micros,
+        kind=usage.kind,
+        settled=usage.settled,
+        subaccount_id=usage.subaccount_id,
+        sender_id=usage.sender_id,
+        description=usage.description,
+        epoch=spender.epoch,
+        refusal=refusal(spender, sender_id=usage.sender_id, settled=usage.settled, now=now),
+        budget_month=None if terms is None else month_of(now, spender.timezone),
+        has_budget=terms is not None and terms.has_budget,
+    )
+
+
+def _busy() -> Problem:
+    detail = "The account is being changed all the time. Send the same request again."
+    return Problem("unavailable", detail, retry_after_seconds=1)
+
+
+def _internal(error: BaseException) -> Problem:
+    raise error
