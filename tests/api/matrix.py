@@ -7,6 +7,7 @@ object can be the reason of a refusal; `OBJECTS` makes such objects.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -49,6 +50,11 @@ ROWS = {
     ("GET", f"{ACCOUNT}/recharges"): Row("read", owner=True),
     ("GET", f"{ACCOUNT}/recharges/{{recharge_id}}"): Row("read", owner=True),
     ("POST", f"{ACCOUNT}/recharges/{{recharge_id}}/cancel"): Row("money", owner=True),
+    ("POST", f"{ACCOUNT}/holds"): Row("usage", owner=True, subaccount=True),
+    ("GET", f"{ACCOUNT}/holds"): Row("read", owner=True, subaccount=True),
+    ("GET", f"{ACCOUNT}/holds/{{hold_id}}"): Row("read", owner=True, subaccount=True),
+    ("POST", f"{ACCOUNT}/holds/{{hold_id}}/capture"): Row("usage", owner=True, subaccount=True),
+    ("POST", f"{ACCOUNT}/holds/{{hold_id}}/release"): Row("usage", owner=True, subaccount=True),
     ("PUT", f"{ACCOUNT}/sender_ids"): Row("money", owner=True),
     ("POST", f"{ACCOUNT}/subaccounts"): Row("money", owner=True),
     ("GET", f"{ACCOUNT}/subaccounts"): Row("read", owner=True),
@@ -120,6 +126,18 @@ async def a_recharge(session, account_id, now):
     return row.id
 
 
+async def a_hold(session, account_id, now):
+    hold_id = "hold_of_somebody"
+    await session.execute(
+        text(
+            "INSERT INTO hold (account_id, id, reference, amount_micros, expires_in, status, budget_month, expires_at,"
+            " created_at) VALUES (:account_id, :id, 'call', 1, 60, 'open', :month, :until, :now)"
+        ),
+        {"account_id": account_id, "id": hold_id, "month": now.date(), "until": now + timedelta(minutes=1), "now": now},
+    )
+    return hold_id
+
+
 async def an_operator_key(session, account_id, now):
     key, _ = await operators.create_operator_key(session, name="somebody", scope="read", pepper="p", now=now)
     return key.id
@@ -137,6 +155,7 @@ OBJECTS = {
     "card_id": a_card,
     "bank_id": a_bank_account,
     "recharge_id": a_recharge,
+    "hold_id": a_hold,
     "subaccount_id": a_subaccount,
     "key_id": an_operator_key,
 }
