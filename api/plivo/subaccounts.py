@@ -99,17 +99,20 @@ class PlivoListQuery(BaseModel):
     offset: int = Field(default=0, ge=0, le=_LAST_OFFSET, description="How many of the newest to pass over")
 
 
-@router.post(PATH, status_code=201, dependencies=[Depends(MainAccount("money"))])
+@router.post(PATH, status_code=201)
 async def create_plivo_subaccount(
-    body: NewPlivoSubaccount, request: Request, account: OwnAccount, context: InContext
+    body: NewPlivoSubaccount, request: Request, account: OwnAccount, context: InContext, caller: Writer
 ) -> PlivoCredentials:
     """Make a subaccount, disabled unless asked for otherwise."""
     now = context.now()
     async with context.database.transaction() as session:
-        await _lock(session, account.id)
+        locked = await accounts.lock(session, account.id)
+        if locked.status == "closed":
+            raise Problem("account_closed", "The account is closed.")
         row, token = await subaccounts.create(
             session, account.id, fields=body.model_dump(), pepper=context.pepper, seals=context.seals, now=now
         )
+        await audit.record(session, caller, "subaccount.created", now=now, account_id=account.id, object_id=row.id)
     return PlivoCredentials(api_id=api_id(request), auth_id=row.id, auth_token=token)
 
 
@@ -123,6 +126,7 @@ async def list_plivo_subaccounts(
 ) -> PlivoSubaccounts:
     """List the subaccounts, newest first, each with its Auth Token."""
     async with context.database.transaction() as session:
+        await _see_one_moment(session)
         total = await subaccounts.count(session, account.id)
         rows = await subaccounts.at_offset(session, account.id, limit=query.limit, offset=query.offset)
         shown = [PlivoSubaccount(**await _opened(session, row, caller, context)) for row in rows]
@@ -135,7 +139,8 @@ async def get_plivo_subaccount(
 ) -> OnePlivoSubaccount:
     """Show a subaccount with its Auth Token."""
     async with context.database.transaction() as session:
-        row = await _find(session, account.id, subaccount_id)
+        await _see_one_moment(session)
+        row = _present(await subaccounts.find(session, account.id, subaccount_id))
         shown = await _opened(session, row, caller, context)
     return OnePlivoSubaccount(api_id=api_id(request), **shown)
 
@@ -147,44 +152,53 @@ async def update_plivo_subaccount(
     """Give a subaccount another name, enable or disable it."""
     body.check_address(subaccount_id)
     async with context.database.transaction() as session:
-        await _lock(session, account.id)
-        row = await _find(session, account.id, subaccount_id)
+        _, found = await subaccounts.locked(session, account.id, subaccount_id)
+        row = _present(found)
         fields = body.model_dump(exclude_none=True, exclude={"auth_id"})
         await subaccounts.change(session, row, fields, now=context.now())
     return Changed(api_id=api_id(request))
 
 
-@router.delete(ONE_PATH, status_code=204, dependencies=[Depends(MainAccount("money"))])
+@router.delete(ONE_PATH, status_code=204)
 async def delete_plivo_subaccount(
-    subaccount_id: str, account: OwnAccount, context: InContext, body: PlivoSubaccountDeletion | None = None
+    subaccount_id: str,
+    account: OwnAccount,
+    context: InContext,
+    caller: Writer,
+    body: PlivoSubaccountDeletion | None = None,
 ) -> None:
     """Delete a subaccount: its credentials end at once, its history stays."""
     if body is not None:
         body.check_address(subaccount_id)
+    now = context.now()
     async with context.database.transaction() as session:
-        await _lock(session, account.id)
-        row = await _find(session, account.id, subaccount_id)
-        await subaccounts.delete(session, row, now=context.now())
+        _, found = await subaccounts.locked(session, account.id, subaccount_id)
+        row = _present(found)
+        await subaccounts.delete(session, row, now=now)
+        await audit.record(session, caller, "subaccount.deleted", now=now, account_id=account.id, object_id=row.id)
 
 
-async def _lock(session: AsyncSession, account_id: str) -> None:
-    locked = await accounts.lock(session, account_id)
-    if locked.status == "closed":
-        raise Problem("account_closed", "The account is closed.")
-
-
-async def _find(session: AsyncSession, account_id: str, subaccount_id: str) -> Subaccount:
+def _present(row: Subaccount | None) -> Subaccount:
     """A subaccount that is not deleted: Plivo's clients know no others."""
-    row = await subaccounts.find(session, account_id, subaccount_id)
     if row is None or row.deleted_at is not None:
         raise Problem("not_found", "The account has no such subaccount.")
     return row
 
 
+async def _see_one_moment(session: AsyncSession) -> None:
+    """Let a beginning transaction see the present alone: what it finds has its token, whoever deletes it meanwhile."""
+    await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 async def _opened(session: AsyncSession, row: Subaccount, caller: Caller, context: Context) -> dict[str, Any]:
     """The members of a subaccount, with its token opened for ``caller``, which is written down."""
     await audit.record(
-        session, caller, "subaccount.token_opened", now=context.now(), account_id=row.account_id, object_id=row.id
+        session,
+        caller,
+        "subaccount.credentials_opened",
+        now=context.now(),
+        account_id=row.account_id,
+        object_id=row.id,
     )
     return {
         "account": account_uri(row.account_id),

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from api.context import Context
 from api.plivo.account import cash_credits
+from store import subaccounts
 from tests.api.client import Account, Api
 
 NOT_OFFERED = "not offered by this service"
@@ -274,11 +275,35 @@ async def test_each_showing_of_a_token_is_in_the_audit_log(api, client, account,
     first, second = await create(client, home), await create(client, home)
     await client.get(f"{home}Subaccount/{first['auth_id']}/")
     await client.get(f"{home}Subaccount/")
-    log = await api.operator.get("/v1/audit", params={"account": account.id, "kind": "subaccount.token_opened"})
+    log = await api.operator.get("/v1/audit", params={"account": account.id, "kind": "subaccount.credentials_opened"})
     entries = log.json()["data"]
     assert [entry["object_id"] for entry in entries] == [first["auth_id"], second["auth_id"], first["auth_id"]]
     assert {entry["actor"]["id"] for entry in entries} == {account.id}
     assert not {first["auth_token"], second["auth_token"]} & set(re.findall(r"\w+", log.text))
+
+
+async def test_making_and_deleting_are_in_the_audit_log_too(api, client, account, home):
+    made = await create(client, home)
+    await client.delete(f"{home}Subaccount/{made['auth_id']}/")
+    log = (await api.operator.get("/v1/audit", params={"account": account.id})).json()["data"]
+    told = [(entry["action"], entry["object_id"]) for entry in log if entry["object_id"]]
+    assert told == [("subaccount.deleted", made["auth_id"]), ("subaccount.created", made["auth_id"])]
+
+
+async def test_a_list_that_meets_a_deletion_shows_what_it_began_with(client, home, monkeypatch):
+    made = await create(client, home)
+    read = subaccounts.at_offset
+
+    async def read_and_be_overtaken(*arguments, **named):
+        found = await read(*arguments, **named)
+        assert (await client.delete(f"{home}Subaccount/{made['auth_id']}/")).status_code == 204
+        return found
+
+    monkeypatch.setattr(subaccounts, "at_offset", read_and_be_overtaken)
+    (shown,) = (await client.get(f"{home}Subaccount/")).json()["objects"]
+    assert (shown["auth_id"], shown["auth_token"]) == (made["auth_id"], made["auth_token"])
+    monkeypatch.undo()
+    assert (await client.get(f"{home}Subaccount/")).json()["objects"] == []
 
 
 async def test_an_id_that_looks_like_a_card_number_is_an_id(client, home):
