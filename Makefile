@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv/bench-peers/.ready
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--python-version 3.11
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test check format lock upgrade clean
+.PHONY: help install demo dev test check bench format lock upgrade clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +41,15 @@ check: $(READY)  ## Format, lint, types, import contracts, deployment files, req
 	@$(BIN)/python -m pip check
 	@$(MAKE) --no-print-directory test
 
+bench: $(READY) $(PEERS)  ## Figures beside their limits; BENCH=t1,t9 picks, QUICK=1 shortens, PGLEDGER_SQL=file adds a peer
+	@$(BIN)/python -m benchmarks --only '$(BENCH)' --pgledger-sql '$(PGLEDGER_SQL)' $(if $(QUICK),--quick)
+
+$(PEERS): requirements-bench.lock | $(READY)
+	@echo "Installing django-hordak beside .venv (once) ..."
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --require-hashes -r requirements-bench.lock && touch $@ \
+		|| { rm -rf $(@D); echo "It cannot be installed here: its row will say so."; }
+
 format: $(READY)  ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -48,6 +58,7 @@ lock: $(READY)  ## Resolve the lock files for a changed pyproject.toml; other ve
 	@$(BIN)/python -m pip install --quiet uv
 	@$(COMPILE) $(UPGRADE) --extra local --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) -c requirements.lock pyproject.toml -o requirements-production.lock
+	@$(COMPILE) $(UPGRADE) --group bench-peers -o requirements-bench.lock
 
 upgrade: UPGRADE := --upgrade
 upgrade: lock  ## The same, with the newest versions

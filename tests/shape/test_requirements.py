@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = CONFIGURATION["project"]
 SANDBOX = ["sandbox"]
 APPLICATION = [
     "activities", "api", "commands", "gateways", "ledger", "migrations", "models", "relay", "rules", "store",
@@ -35,6 +36,11 @@ def declared(*extras: str) -> set[str]:
     return {normal(re.split(r"[\[><=;~! ]", row)[0]) for row in rows}
 
 
+def peers() -> set[str]:
+    """What the benchmarks install beside Prepay."""
+    return {normal(re.split(r"[\[><=;~! ]", row)[0]) for row in CONFIGURATION["dependency-groups"]["bench-peers"]}
+
+
 def imported(*folders: str) -> set[str]:
     """The distributions behind the top-level names that the folders import."""
     paths = [
@@ -49,7 +55,10 @@ def imported(*folders: str) -> set[str]:
     ours = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {
         path.parent.name for path in ROOT.glob("*/__init__.py")
     }
-    known = packages_distributions() | {"google": ["protobuf"], "pydantic_core": ["pydantic"]}  # shared; pinned by it
+    known = packages_distributions() | {
+        "google": ["protobuf"], "pydantic_core": ["pydantic"],  # shared; pinned by it
+        "django": ["django-hordak"], "hordak": ["django-hordak"], "moneyed": ["django-hordak"],  # installed beside
+    }  # fmt: skip
     return {
         normal(known.get(name, [name])[0])
         for name in names - set(sys.stdlib_module_names) - ours - {"cli", "settings", "tests", "worker"}
@@ -68,13 +77,20 @@ def test_tests_import_what_the_lock_installs() -> None:
     assert imported("tests") - declared("local", "dev") == set()
 
 
+def test_benchmarks_import_what_the_lock_installs_and_peers_stay_beside() -> None:
+    assert imported("benchmarks") - declared("local", "dev") == {"django-hordak"}
+    assert "django-hordak" in peers()
+    locked = (ROOT / "requirements.lock").read_text()
+    assert [name for name in peers() if re.search(rf"^{name}==", locked, re.MULTILINE)] == []
+
+
 def test_nothing_is_installed_for_nobody() -> None:
     assert declared() - imported(*APPLICATION) - UNSEEN == set()
     assert declared("local") - imported(*APPLICATION, *SANDBOX) - UNSEEN == set()
     assert declared("local", "dev") - imported(*APPLICATION, *SANDBOX, "tests") - UNSEEN == set()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-production.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-production.lock", "requirements-bench.lock"])
 def test_every_line_of_a_lock_is_pinned_and_hashed(name: str) -> None:
     rows = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
     assert [

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
-    "activities", "api", "commands", "gateways", "ledger", "migrations", "models", "relay", "rules", "sandbox",
-    "store", "telemetry", "workflows",
+    "activities", "api", "benchmarks", "commands", "gateways", "ledger", "migrations", "models", "relay", "rules",
+    "sandbox", "store", "telemetry", "workflows",
 )  # fmt: skip
 ENTRY_POINTS = ("cli", "settings", "worker")
 TOP_LEVEL = {*PACKAGES, *ENTRY_POINTS}
@@ -129,7 +129,7 @@ def test_only_entry_points_read_the_environment() -> None:
 
 
 def test_no_dependency_shadows_a_name_of_ours() -> None:
-    ours = {*TOP_LEVEL, "tests", "benchmarks"}
+    ours = {*TOP_LEVEL, "tests"}
     shadows = {name: found for name, found in packages_distributions().items() if name in ours}
     assert {name: found for name, found in shadows.items() if set(found) != {"prepay"}} == {}
     assert ours.isdisjoint(sys.stdlib_module_names)
