@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from api.paging import ListQuery
@@ -26,7 +26,6 @@ from rules.months import month_of
 
 _BUDGET = "The most that it may spend in a month of the account's time zone; null: no budget, 0: nothing"
 _SENDERS = "Senders its usage may name; null: any, empty: none. Usage that names no sender passes"
-_NULLABLE = {"monthly_budget", "sender_ids", "metadata"}
 
 
 class NewSubaccount(Shape):
@@ -48,12 +47,12 @@ class SubaccountChanges(Shape):
     sender_ids: SenderIds | None = Field(default=None, description=_SENDERS)
     metadata: dict[MetadataKey, MetadataValue | None] | None = None
 
-    @model_validator(mode="after")
-    def _whole(self) -> "SubaccountChanges":
-        for name in self.model_fields_set - _NULLABLE:
-            if getattr(self, name) is None:
-                raise PydanticCustomError("null", "{name} cannot be null", {"name": name})
-        return self
+    @field_validator("name", "enabled", mode="before")
+    @classmethod
+    def _not_null(cls, value: object) -> object:
+        if value is None:
+            raise PydanticCustomError("null", "cannot be null")
+        return value
 
 
 class SubaccountView(Resource):
