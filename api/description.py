@@ -34,11 +34,11 @@ answer."""
 
 
 def routes(app: FastAPI) -> dict[tuple[str, str], Route]:
-    """Every route under access control, by method and path."""
+    """Every route under access control that is described, by method and path."""
     found: dict[tuple[str, str], Route] = {}
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, Route):
+        if isinstance(route, Route) and route.include_in_schema:
             found |= {(method, route.path): route for method in route.methods or ()}
     return found
 
@@ -73,7 +73,7 @@ def _complete(operation: dict[str, Any], need: Need) -> None:
         operation["x-operator-scope"] = need.scope
     operation["x-subaccount"] = need.subaccount
     answers = operation["responses"]
-    if answers["default"]["content"]["application/json"]["schema"] == PROBLEM:
+    if all(shown["schema"] == PROBLEM for shown in answers["default"]["content"].values()):
         content = {MEDIA_TYPE: {"schema": PROBLEM}}
         answers["default"] = {"description": "Any error, as a problem document", "content": content}
     for parameter in operation.get("parameters", []):

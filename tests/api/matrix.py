@@ -35,6 +35,9 @@ ROWS = {
     ("PATCH", ACCOUNT): Row("money", owner=True),
     ("POST", f"{ACCOUNT}/rotate_token"): Row("money", owner=True),
     ("GET", f"{ACCOUNT}/balance"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/transactions"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/transactions.csv"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/usage"): Row("read", owner=True),
     ("POST", f"{ACCOUNT}/adjustments"): Row("money", owner=False),
     ("POST", f"{ACCOUNT}/cards"): Row("money", owner=True),
     ("GET", f"{ACCOUNT}/cards"): Row("read", owner=True),
@@ -69,6 +72,19 @@ ROWS = {
     ("GET", "/v1/operator_keys"): Row("admin", owner=False),
     ("DELETE", "/v1/operator_keys/{key_id}"): Row("admin", owner=False),
     ("GET", "/v1/audit"): Row("admin", owner=False),
+}
+PLIVO_ACCOUNT = "/v1/Account/{account_id}/"
+#: Routes in Plivo's form: all for the main account's own credentials alone, each with a body that passes validation.
+PLIVO = {
+    ("GET", PLIVO_ACCOUNT): None,
+    ("GET", f"{PLIVO_ACCOUNT}/"): None,
+    ("POST", PLIVO_ACCOUNT): {"name": "Eve"},
+    ("POST", f"{PLIVO_ACCOUNT}/"): {"name": "Eve"},
+    ("GET", f"{PLIVO_ACCOUNT}Subaccount/"): None,
+    ("POST", f"{PLIVO_ACCOUNT}Subaccount/"): {"name": "Eve"},
+    ("GET", f"{PLIVO_ACCOUNT}Subaccount/{{subaccount_id}}/"): None,
+    ("POST", f"{PLIVO_ACCOUNT}Subaccount/{{subaccount_id}}/"): {"name": "Eve"},
+    ("DELETE", f"{PLIVO_ACCOUNT}Subaccount/{{subaccount_id}}/"): None,
 }
 #: Routes that ask for no credentials: operations, documentation, and what carries a proof of its own (signature, link).
 PUBLIC = {

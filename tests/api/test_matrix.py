@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from api.context import Context
 from rules.access import SCOPES
 from tests.api.client import Account, Api
-from tests.api.matrix import OBJECTS, PUBLIC, ROWS
+from tests.api.matrix import OBJECTS, PLIVO, PUBLIC, ROWS
 
 CALLERS = (
     *("nobody", *SCOPES, "own", "other", "rotated out", "revoked", "expired", "garbage"),
@@ -81,8 +81,8 @@ def routes(app):
 
 def test_every_route_has_a_row(make_app):
     served = set(routes(make_app()))
-    assert served - PUBLIC - ROWS.keys() == set(), "add rows to tests/api/matrix.py"
-    assert (PUBLIC | ROWS.keys()) - served == set(), "these are served no more"
+    assert served - PUBLIC - ROWS.keys() - PLIVO.keys() == set(), "add rows to tests/api/matrix.py"
+    assert (PUBLIC | ROWS.keys() | PLIVO.keys()) - served == set(), "these are served no more"
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -108,6 +108,23 @@ async def test_access(world, method, path, caller):
         assert answer.json()["param"] == "probe"
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize(("method", "path"), sorted(PLIVO))
+async def test_access_in_plivos_form(world, method, path, caller):
+    clients, account = world
+    url = re.sub(r"{\w+}", "none", path.replace("{account_id}", account.id))
+    answer = await clients[caller].request(method, url, params=PROBE)
+    if caller in UNKNOWN:
+        expected = 401
+    elif caller in {"other", "another's subaccount"}:
+        expected = 404
+    else:
+        expected = 400 if caller == "own" else 403
+    assert answer.status_code == expected
+    assert answer.json().keys() == {"api_id", "error", "objects"}
+    assert ("probe" in answer.json()["error"]) == (expected == 400)
+
+
 WITH_OBJECTS = sorted((method, path) for method, path in ROWS if set(re.findall(r"{(\w+)}", path)) - {"account_id"})
 
 
@@ -128,3 +145,16 @@ async def test_an_object_of_another_tenant_is_not_found(api, method, path):
     if not reaches_any:
         hidden, unknown = answer.json(), missing.json()
         assert hidden["detail"] == unknown["detail"], "another's object must look like none"
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(key for key in PLIVO if "subaccount_id" in key[1]))
+async def test_a_subaccount_of_another_tenant_is_not_found_in_plivos_form(api, method, path):
+    own, other = await api.open_account(), await api.open_account()
+    client, theirs = api.client(account=own), await api.subaccount(other)
+    texts = set()
+    for subaccount in (theirs.id, "none"):
+        url = path.replace("{account_id}", own.id).replace("{subaccount_id}", subaccount)
+        answer = await client.request(method, url, json=PLIVO[method, path])
+        assert answer.status_code == 404
+        texts.add(answer.json()["error"])
+    assert len(texts) == 1, "another's object must look like none"
