@@ -24,8 +24,10 @@ from api import (
     recharges,
     sender_ids,
     subaccounts,
+    transactions,
     usage,
     usage_batch,
+    usage_totals,
     webhooks,
 )
 from api.context import Context
@@ -42,6 +44,8 @@ ROUTERS = (
     usage_batch.router,
     accounts.router,
     balance.router,
+    transactions.router,
+    usage_totals.router,
     cards.router,
     bank_accounts.router,
     recharges.router,

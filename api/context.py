@@ -56,6 +56,8 @@ class Context:
         self.pepper = settings.token_pepper.get_secret_value()
         self.seals = Seal(settings.seal_key.get_secret_value())
         self.operator_keys = OperatorKeys(self.database, pepper=self.pepper)
+        #: Exports read through so many connections of the pool, however many there are and however slow their clients.
+        self.exports = asyncio.Semaphore(min(2, settings.database_pool_size))
         #: The one key that is accepted without being stored; production has none.
         self.development_key = DEVELOPMENT_OPERATOR_KEY if settings.environment == "development" else None
         #: Until then (time of the event loop) nothing is handed over by the door itself: Temporal did not answer.

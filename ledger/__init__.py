@@ -7,10 +7,12 @@ from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
 from ledger.spending import Held, OpenHold, capture, charge, hold, release, release_all
-from ledger.transactions import Page, Transaction, history
+from ledger.transactions import MAIN, Page, Stretch, Transaction, history, read_on, stretch
+from ledger.usage_totals import TooManyTotalsError, UsageTotal, usage_totals
 from ledger.verification import Finding, verify
 
 __all__ = [
+    "MAIN",
     "AccountNotOpenError",
     "AlreadyEndedError",
     "Balances",
@@ -23,7 +25,10 @@ __all__ = [
     "Posted",
     "Posting",
     "Refused",
+    "Stretch",
+    "TooManyTotalsError",
     "Transaction",
+    "UsageTotal",
     "adjust",
     "balances",
     "budgets",
@@ -35,12 +40,15 @@ __all__ = [
     "open_account",
     "parse_transaction_id",
     "post",
+    "read_on",
     "recharge_expected",
     "recharge_settled",
     "recharge_voided",
     "release",
     "release_all",
     "set_budget",
+    "stretch",
     "transaction_id",
+    "usage_totals",
     "verify",
 ]

@@ -110,7 +110,7 @@ async def stretch(
     return Stretch(account_id=account_id, after=first - 1, before=end, kind=kind, subaccount=subaccount)
 
 
-async def read(
+async def read_on(
     session: AsyncSession, part: Stretch, *, rows: int, upwards: bool = False
 ) -> tuple[list[Transaction], Stretch | None]:
     """At most `rows` transactions of `part`, newest first or `upwards`, and what is left of it: None at its end.
@@ -166,7 +166,7 @@ async def history(
     upwards = newer_than is not None
     found: list[Transaction] = []
     while left is not None and len(found) <= limit:
-        more, left = await read(session, left, rows=limit + 1 - len(found), upwards=upwards)
+        more, left = await read_on(session, left, rows=limit + 1 - len(found), upwards=upwards)
         found += more
     page = found[:limit]
     return Page(page[::-1] if upwards else page, has_more=len(found) > limit)
