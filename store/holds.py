@@ -243,5 +243,7 @@ def _must_be_open(row: Hold, *, now: datetime) -> None:
     if ended_at is None:
         return
     at = ended_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    how = status if row.captured_micros is None else f"captured for {Money(row.captured_micros)}"
-    raise Problem("hold_ended", f"The hold was {how} at {at}.", status_now=status, ended_at=at)
+    how = "expired" if status == "expired" else f"was {status}"
+    if row.captured_micros is not None:
+        how += f" for {Money(row.captured_micros)}"
+    raise Problem("hold_ended", f"The hold {how} at {at}.", status_now=status, ended_at=at)

@@ -61,9 +61,9 @@ async def proved(api):
         assert list(await ledger.verify(session)) == []
         wrong = await session.execute(
             text(
-                "SELECT b.account_id, b.held, h.kept FROM ledger_balance b CROSS JOIN LATERAL (SELECT"
-                " coalesce(sum(amount_micros), 0) AS kept FROM hold WHERE account_id = b.account_id AND status = 'open') h"
-                " WHERE b.held <> h.kept"
+                "SELECT b.account_id, b.held, h.kept FROM ledger_balance b CROSS JOIN LATERAL ("
+                " SELECT coalesce(sum(amount_micros), 0) AS kept FROM hold"
+                " WHERE account_id = b.account_id AND status = 'open') h WHERE b.held <> h.kept"
             )
         )
         assert wrong.all() == []
@@ -464,7 +464,7 @@ async def test_a_hold_is_over_when_its_time_has_passed_though_nobody_swept(api, 
     for answer in (await capture(api.operator, account, made), await release(api.operator, account, made)):
         body = refused(answer, 409, "hold_ended")
         assert body["status_now"] == "expired"
-        assert body["detail"] == f"The hold was expired at {body['ended_at']}.".replace("was ", "")
+        assert body["detail"] == f"The hold expired at {body['ended_at']}."
         assert moment(body["ended_at"]) == moment(made["expires_at"]).replace(microsecond=0)
     refused(await capture(api.operator, account, made, amount="3.00", settled=True), 409, "hold_ended")
     assert (await reserve(api.operator, account, "2.00")).json() == shown, "the same reference is still this hold"
