@@ -26,7 +26,6 @@ from api.subaccount_shapes import (
 from models.account import Account
 from models.subaccount import Subaccount
 from rules.access import Caller
-from rules.money import Money
 from rules.problems import Problem
 from store import accounts, audit, subaccounts
 
@@ -49,7 +48,7 @@ async def create_subaccount(
             session, owner.id, fields=fields, pepper=context.pepper, seals=context.seals, now=now
         )
         if body.monthly_budget is not None:
-            await _set_budget(session, owner, row, body.monthly_budget, now=now)
+            await subaccounts.set_budget(session, owner, row, limit_micros=body.monthly_budget.micros, now=now)
         await audit.record(session, caller, "subaccount.created", now=now, account_id=owner.id, object_id=row.id)
         shown = await _shown(session, context, owner, row, now=now)
     return SubaccountWithToken(**dict(shown), auth_id=row.id, auth_token=token)
@@ -83,13 +82,17 @@ async def change_subaccount(
     """Change a subaccount. What it may do changes with the answer, in every process."""
     now = context.now()
     async with context.database.transaction() as session:
+        counted = None
+        if body.monthly_budget is not None and not await ledger.budgets(session, account.id, [subaccount_id]):
+            counted = await subaccounts.count_month(session, account, subaccount_id, now=now)
         owner, row = await subaccounts.for_change(session, account.id, subaccount_id)
         fields: dict[str, Any] = body.model_dump(exclude_unset=True, include={"name", "enabled", "sender_ids"})
         if "metadata" in body.model_fields_set:
             fields["details"] = merged_metadata(row.details, body.metadata)
         await subaccounts.change(session, row, fields, now=now)
         if "monthly_budget" in body.model_fields_set:
-            await _set_budget(session, owner, row, body.monthly_budget, now=now)
+            limit = None if body.monthly_budget is None else body.monthly_budget.micros
+            await subaccounts.set_budget(session, owner, row, limit_micros=limit, now=now, counted=counted)
         if caller.is_operator:
             details = {"fields": sorted(body.model_fields_set)}
             await audit.record(
@@ -166,13 +169,6 @@ async def _shown(
 ) -> SubaccountView:
     budgets = await ledger.budgets(session, account.id, [row.id])
     return view(account, row, budgets.get(row.id), livemode=context.livemode, now=now)
-
-
-async def _set_budget(
-    session: AsyncSession, account: Account, row: Subaccount, budget: Money | None, *, now: datetime
-) -> None:
-    limit = None if budget is None else budget.micros
-    await subaccounts.set_budget(session, account, row, limit_micros=limit, now=now)
 
 
 def _known(row: Subaccount | None) -> Subaccount:

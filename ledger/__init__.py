@@ -2,13 +2,13 @@
 
 from ledger.adjustments import adjust
 from ledger.balance import AccountNotOpenError, Balances, balances, lock, open_account
-from ledger.budgets import Budget, budgets, set_budget
+from ledger.budgets import Budget, MonthSpent, budgets, count_month, set_budget
 from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
 from ledger.spending import Held, OpenHold, capture, charge, hold, release, release_all
 from ledger.transactions import MAIN, Page, Stretch, Transaction, history, read_on, stretch
-from ledger.usage_totals import TooManyTotalsError, UsageTotal, usage_totals
+from ledger.usage_totals import TooManyTotalsError, UsageTotal, sum_usage
 from ledger.verification import Finding, verify
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Finding",
     "Held",
     "KeyReusedError",
+    "MonthSpent",
     "OpenHold",
     "Page",
     "Posted",
@@ -34,6 +35,7 @@ __all__ = [
     "budgets",
     "capture",
     "charge",
+    "count_month",
     "history",
     "hold",
     "lock",
@@ -48,7 +50,7 @@ __all__ = [
     "release_all",
     "set_budget",
     "stretch",
+    "sum_usage",
     "transaction_id",
-    "usage_totals",
     "verify",
 ]

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
+from ledger import MonthSpent
 from models.account import Account
 from models.subaccount import Status, Subaccount, SubaccountToken
 from rules.months import month_of, start_of
@@ -97,8 +98,23 @@ async def change(session: AsyncSession, row: Subaccount, fields: Mapping[str, An
     await session.flush()
 
 
+async def count_month(session: AsyncSession, account: Account, subaccount_id: str, *, now: datetime) -> MonthSpent:
+    """What a subaccount has spent this month: to be counted for a new budget before the account is locked."""
+    month = month_of(now, account.timezone)
+    starts = start_of(month, account.timezone)
+    return await ledger.count_month(
+        session, account_id=account.id, subaccount_id=subaccount_id, month=month, month_starts=starts
+    )
+
+
 async def set_budget(
-    session: AsyncSession, account: Account, row: Subaccount, *, limit_micros: int | None, now: datetime
+    session: AsyncSession,
+    account: Account,
+    row: Subaccount,
+    *,
+    limit_micros: int | None,
+    now: datetime,
+    counted: MonthSpent | None = None,
 ) -> None:
     """Set, or with None remove, the monthly budget of a subaccount of a locked account."""
     month = month_of(now, account.timezone)
@@ -109,6 +125,7 @@ async def set_budget(
         limit_micros=limit_micros,
         month=month,
         month_starts=start_of(month, account.timezone),
+        counted=counted,
     )
 
 

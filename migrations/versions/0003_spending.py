@@ -115,13 +115,27 @@ CREATE TRIGGER subaccount_token_moves_epoch AFTER INSERT OR UPDATE OR DELETE ON 
 """
 
 BUDGETS = """
+CREATE FUNCTION ledger_spent(
+    p_account text, p_subaccount text, p_month_from bigint, p_from bigint, p_before bigint
+) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+    SELECT coalesce(sum(CASE WHEN debit = 1 THEN amount ELSE -amount END), 0)::bigint
+    FROM ledger_transfer t
+    WHERE account_id = p_account AND seq >= p_from AND seq < p_before AND subaccount_id = p_subaccount
+        AND ((debit = 1 AND credit IN (4, 10)) OR (debit = 4 AND credit = 1))
+        -- What ends a hold counts where the hold does: in the month of its opening.
+        AND (kind < 10 OR EXISTS (
+            SELECT FROM ledger_transfer h WHERE h.account_id = p_account AND h.source = t.source
+                AND h.leg = 0 AND h.kind = 9 AND h.seq >= p_month_from));
+$body$;
+COMMENT ON FUNCTION ledger_spent IS 'What a stretch of the journal says of a subaccount''s month, which begins at seq p_month_from: usage and holds, less what these freed';
+
 CREATE FUNCTION ledger_set_budget(
-    p_account text, p_subaccount text, p_most bigint, p_month date, p_month_starts timestamptz
+    p_account text, p_subaccount text, p_most bigint, p_month date, p_month_from bigint, p_counted bigint, p_from bigint
 ) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
 DECLARE
-    v_spent bigint;
+    v_seq bigint;
 BEGIN
-    UPDATE ledger_balance SET epoch = epoch + 1 WHERE account_id = p_account;
+    UPDATE ledger_balance SET epoch = epoch + 1 WHERE account_id = p_account RETURNING seq INTO v_seq;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'account % has no balance row', p_account USING ERRCODE = 'LG001';
     END IF;
@@ -130,17 +144,12 @@ BEGIN
         RETURN;
     END IF;
     UPDATE ledger_budget SET most = p_most WHERE account_id = p_account AND subaccount_id = p_subaccount;
-    IF FOUND THEN
-        RETURN;
+    IF NOT FOUND THEN
+        INSERT INTO ledger_budget (account_id, subaccount_id, most, month, spent) VALUES (p_account, p_subaccount, p_most, p_month,
+            greatest(p_counted + ledger_spent(p_account, p_subaccount, p_month_from, p_from, v_seq + 1), 0));
     END IF;
-    -- What this month has spent so far: usage, holds (what they freed again is taken off), and captures above a hold.
-    SELECT coalesce(sum(CASE WHEN debit = 1 AND credit IN (4, 10) THEN amount WHEN debit = 4 AND credit = 1 THEN -amount END), 0)
-    INTO v_spent FROM ledger_transfer
-    WHERE account_id = p_account AND subaccount_id = p_subaccount AND posted_at >= p_month_starts;
-    INSERT INTO ledger_budget (account_id, subaccount_id, most, month, spent)
-    VALUES (p_account, p_subaccount, p_most, p_month, greatest(v_spent, 0));
 END $body$;
-COMMENT ON FUNCTION ledger_set_budget IS 'Sets, or with null removes, the monthly budget of a subaccount; a new one counts what the month has spent';
+COMMENT ON FUNCTION ledger_set_budget IS 'Sets, or with null removes, the monthly budget of a subaccount; a new one has spent p_counted and what the journal adds from p_from on';
 
 CREATE FUNCTION ledger_move_budget(p_account text, p_subaccount text, p_month date, p_amount bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
