@@ -48,9 +48,11 @@ async def run(bench: Bench) -> None:
 async def _peer(bench: Bench, url: str) -> AsyncGenerator[Callable[[], Awaitable[float]]]:
     """The rate of its transfers; the process answers a line of JSON to each line."""
     bench.bar.tell("django-hordak: migrations and accounts")
-    log = (bench.stack.folder / "hordak.log").open("wb")
+    path = bench.stack.folder / "hordak.log"
+    log = path.open("wb")
     process = await asyncio.create_subprocess_exec(
         str(_PYTHON),
+        "-P",  # its folder has modules named as the peers are
         str(_WORKER),
         *(url, str(_THREADS), str(COUNT // 10)),
         stdin=asyncio.subprocess.PIPE,
@@ -64,7 +66,7 @@ async def _peer(bench: Bench, url: str) -> AsyncGenerator[Callable[[], Awaitable
         process.stdin.write(f"{seconds}\n".encode())
         answer = await process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"django-hordak ended: see {log.name}")
+            raise RuntimeError(f"django-hordak ended: {(await asyncio.to_thread(path.read_text))[-500:]}")
         return float(json.loads(answer))
 
     try:

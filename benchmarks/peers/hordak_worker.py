@@ -50,7 +50,7 @@ def main() -> None:
 
     pairs = [
         tuple(
-            Account.objects.create(name=f"{name} {number}", code=f"{digit}{number:06d}", type=kind, currencies=["USD"])
+            Account.objects.create(name=f"{name} {number}", code=f"{digit}{number:05d}", type=kind, currencies=["USD"])
             for digit, name, kind in ((1, "customer", LIABILITY), (2, "revenue", INCOME))
         )
         for number in range(count)
