@@ -47,6 +47,7 @@ def _commit() -> str:
 
 async def description(folder: Path, postgres: str) -> dict[str, str]:
     """Name → value, for the head of the results."""
+    busy = await asyncio.to_thread(psutil.cpu_percent, 3)
     sync = await asyncio.to_thread(sync_microseconds, folder)
     return {
         "CPU": f"{_cpu()}, {os.cpu_count()} cores, shared by database, API and load",
@@ -54,6 +55,7 @@ async def description(folder: Path, postgres: str) -> dict[str, str]:
         "System": f"{platform.system()} {platform.release()}",
         "PostgreSQL": postgres,
         "fdatasync of 8 kB": f"{sync:.0f} µs",
+        "Busy with other work": f"{busy:.0f} % of the cores, in the seconds before the first round",
         "Python": platform.python_version(),
         "Commit": await asyncio.to_thread(_commit),
     }
