@@ -117,7 +117,7 @@ CREATE TRIGGER subaccount_token_moves_epoch AFTER INSERT OR UPDATE OR DELETE ON 
 BUDGETS = """
 CREATE FUNCTION ledger_spent(
     p_account text, p_subaccount text, p_month_from bigint, p_from bigint, p_before bigint
-) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $body$
+) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $body$
     SELECT coalesce(sum(CASE WHEN debit = 1 THEN amount ELSE -amount END), 0)::bigint
     FROM ledger_transfer t
     WHERE account_id = p_account AND seq >= p_from AND seq < p_before AND subaccount_id = p_subaccount
