@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from api.context import Context
 from api.outages import as_problem
@@ -12,6 +13,8 @@ from rules.money import Money
 from rules.months import month_of
 from rules.problems import Problem
 from rules.spending import Spender, refusal
+from store.hold_expiry import accounts_due_among, expire_due
+from store.holds import EXHAUSTED
 
 TRIES = 3
 _DETAILS = {
@@ -44,6 +47,8 @@ class Usage:
 async def post_one(context: Context, usage: Usage) -> Charged:
     """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown."""
     answer = await _post_one(context, usage)
+    if answer.outcome in EXHAUSTED and await _freed(context, {usage.account_id}):
+        answer = await _post_one(context, usage)
     if (problem := refused(answer)) is not None:
         raise problem
     return answer
@@ -51,8 +56,31 @@ async def post_one(context: Context, usage: Usage) -> Charged:
 
 async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
     """Post many, an account's in the order given; each has its own answer."""
+    answers = await _post_many(context, wanted)
+    short = [place for place, answer in enumerate(answers) if isinstance(answer, Problem) and answer.code in EXHAUSTED]
+    freed = await _freed(context, {wanted[place].account_id for place in short}) if short else set[str]()
+    again = [place for place in short if wanted[place].account_id in freed]
+    if again:
+        for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
+            answers[place] = answer
+    return answers
+
+
+async def _freed(context: Context, account_ids: set[str]) -> set[str]:
+    """Free what expired holds of these accounts still keep, so that nobody waits for the sweep; whose there were."""
+    now = context.now()
+    async with context.database.transaction() as session:
+        due = await accounts_due_among(session, account_ids, now=now)
+    for account_id in due:
+        async with context.database.transaction() as session:
+            while await expire_due(session, account_id=account_id, now=now):
+                continue
+    return due
+
+
+async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
     answers: list[Charged | Problem | None] = [None] * len(wanted)
-    places = list(range(len(wanted)))
+    places: list[int] = list(range(len(wanted)))
     for _ in range(TRIES):
         known = await context.spenders.many((wanted[place].account_id, wanted[place].subaccount_id) for place in places)
         now = context.now()
@@ -100,7 +128,7 @@ def refused(answer: Charged) -> Problem | None:
 
 def refusal_of(code: str, *, available: Money) -> Problem:
     """The Problem that says why nothing was charged or held."""
-    extra = {"available": str(available)} if code == "balance_exhausted" else {}
+    extra: dict[str, Any] = {"available": str(available)} if code == "balance_exhausted" else {}
     return Problem(code, _DETAILS[code], param=_PARAMS.get(code), **extra)
 
 

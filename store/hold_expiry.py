@@ -22,6 +22,12 @@ async def accounts_due(session: AsyncSession, *, now: datetime, limit: int = BAT
     return (await session.scalars(select(first.c.account_id).distinct())).all()
 
 
+async def accounts_due_among(session: AsyncSession, account_ids: set[str], *, now: datetime) -> set[str]:
+    """Those of ``account_ids`` of which an expired hold still keeps its money."""
+    among = col(Hold.account_id).in_(account_ids)
+    return set(await session.scalars(select(col(Hold.account_id)).where(among, is_due(now)).distinct()))
+
+
 async def expire_due(session: AsyncSession, *, account_id: str, now: datetime, limit: int = BATCH) -> int:
     """Free what up to ``limit`` expired holds of an account still keep; how many were freed.
 

@@ -25,7 +25,8 @@ from store.ids import new_id
 from store.paging import Page, fetch
 
 Status = Literal["open", "captured", "released", "expired"]
-_EXHAUSTED = frozenset({"balance_exhausted", "budget_exhausted"})
+#: Refusals that may be due to money that expired holds still keep.
+EXHAUSTED = frozenset({"balance_exhausted", "budget_exhausted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ async def reserve(session: AsyncSession, new: NewHold, *, now: datetime) -> Kept
     )
     refused = refusal(spender, sender_id=new.sender_id, settled=False, now=now)
     held = await _post(session, row, refused=refused, now=now)
-    while held.outcome in _EXHAUSTED and await expire_due(session, now=now, account_id=new.account_id):
+    while held.outcome in EXHAUSTED and await expire_due(session, now=now, account_id=new.account_id):
         held = await _post(session, row, refused=refused, now=now)
     match held.outcome:
         case charging.POSTED:

@@ -535,6 +535,30 @@ async def test_usage_is_not_refused_for_the_sake_of_expired_holds(api, account):
     assert await balance(api, account) == ("6.00", "0.00", "6.00")
 
 
+async def test_a_batch_is_not_refused_for_the_sake_of_expired_holds(api, account):
+    idle = await api.open_account()
+    subaccount = await api.subaccount(account, monthly_budget="3.00")
+    await reserved(api.operator, account, "3.00", "old", subaccount=subaccount.id)
+    await reserved(api.operator, account, "7.00", "older")
+    api.clock.advance(seconds=61)
+    charges = [
+        {"account": idle.id, "amount": "1.00", "reference": "none"},
+        {"account": account.id, "amount": "3.00", "reference": "a", "subaccount": subaccount.id},
+        {"account": account.id, "amount": "7.01", "reference": "b"},
+        {"account": account.id, "amount": "7.00", "reference": "c"},
+    ]
+    answer = await api.operator.post("/v1/usage/batch", json={"charges": charges})
+    found = [(one["reference"], one["status"], one["code"]) for one in answer.json()["results"]]
+    assert found == [
+        ("none", "refused", "balance_exhausted"),
+        ("a", "posted", None),
+        ("b", "refused", "balance_exhausted"),
+        ("c", "posted", None),
+    ]
+    assert await balance(api, account) == ("0.00", "0.00", "0.00")
+    await proved(api)
+
+
 @pytest.mark.parametrize("way", ["capture", "release"])
 async def test_a_hold_that_expires_while_it_is_ended_is_ended_once(api, account, way):
     database = api.context.database
