@@ -16,7 +16,7 @@ from rules.pay_links import pay_token
 from store import accounts, notice_facts, notices
 from store.database import Database
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)

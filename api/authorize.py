@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from api.context import Context, InContext
+from api.lean import LeanRoute
 from api.outages import outages_answered
 from api.routing import router as make_router
 from api.shapes import AmountAboveZero, Reference, Shape
@@ -14,7 +15,7 @@ from api.spending_access import SpendingAccess, find_token
 from rules.months import month_of
 from rules.spending import Spender, refusal
 
-router = make_router("Usage")
+router = make_router("Usage", route_class=LeanRoute)
 
 
 class Authorization(Shape):

@@ -25,7 +25,7 @@ from store.spenders import Spenders
 CHANNELS = ("prepay_recharge", "prepay_card", "prepay_bank_account")
 CONNECT_SECONDS = 3
 MODE_SECONDS = 1.0
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 def wall_clock() -> datetime:
@@ -118,4 +118,8 @@ def get_context(request: Request) -> Context:
     return context
 
 
-InContext = Annotated[Context, Depends(get_context)]
+async def _injected(request: Request) -> Context:
+    return get_context(request)  # asynchronous, for FastAPI gives every other dependency a thread
+
+
+InContext = Annotated[Context, Depends(_injected)]

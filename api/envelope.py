@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.context import Context
+from api.lean import LeanRoutes
 from api.metrics import Metrics
 from rules.problems import Problem
 from store.ids import new_id
@@ -27,10 +28,11 @@ HEADERS = {
 class Envelope:
     """ASGI middleware: the outermost of ours."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, context: Context, metrics: Metrics, lean: LeanRoutes) -> None:
         self.app = app
         self.context = context
         self.metrics = metrics
+        self.lean = lean
         secure = context.public_url.startswith("https://")
         self.headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
 
@@ -56,7 +58,11 @@ class Envelope:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_in_envelope)
+            if (route := self.lean.find(scope)) is not None:
+                response = await route.respond(request)
+                await response(scope, receive, send_in_envelope)
+            else:
+                await self.app(scope, receive, send_in_envelope)
         except Exception as error:  # the last line: no stack trace may leave
             log.exception("request_failed", exc_info=error)
             if status:

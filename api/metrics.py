@@ -21,10 +21,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is the template, so that no identifier is a label; ``method`` a known one."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        key = (method, route, status)
+        children = self._children.get(key)
+        if children is None:  # looking one up by its labels takes the metric's lock
+            children = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+            self._children[key] = children
+        children[0].inc()
+        children[1].observe(seconds)
 
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format."""

@@ -81,29 +81,32 @@ def install(app: FastAPI, *, dialects: Mapping[str, Dialect]) -> None:
     """Answer every error of ``app`` with a problem document, but in another form below the prefixes of ``dialects``."""
     app.state.dialects = dialects
 
-    async def problem(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Problem)  # noqa: S101 - as registered below
-        return answer(request, error)
-
-    async def away(request: Request, _: Exception) -> JSONResponse:
-        detail = "The database cannot be reached. Nothing was committed."
-        return answer(request, Problem("unavailable", detail, retry_after_seconds=2))
-
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered below
-        return _invalid(request, error)
-
-    async def http(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)  # noqa: S101 - as registered below
-        code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
-        response = answer(request, Problem(code, KINDS[code].cause))
-        response.headers.update(error.headers or {})
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        response = answer_to(request, error)
+        assert response is not None  # noqa: S101 - the kinds registered below are those that it knows
         return response
 
-    app.add_exception_handler(Problem, problem)
-    app.add_exception_handler(DatabaseUnavailableError, away)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
+    for kind in (Problem, DatabaseUnavailableError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, known)
+
+
+def answer_to(request: Request, error: Exception) -> JSONResponse | None:
+    """The answer to a request that ended in ``error``; None for a fault of ours."""
+    match error:
+        case Problem():
+            return answer(request, error)
+        case DatabaseUnavailableError():
+            detail = "The database cannot be reached. Nothing was committed."
+            return answer(request, Problem("unavailable", detail, retry_after_seconds=2))
+        case RequestValidationError():
+            return _invalid(request, error)
+        case HTTPException():
+            code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
+            response = answer(request, Problem(code, KINDS[code].cause))
+            response.headers.update(error.headers or {})
+            return response
+        case _:
+            return None
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:

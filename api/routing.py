@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from api.access import Access
-from api.body import MAX_BATCH_BYTES, MAX_BYTES, read_json, storable
+from api.body import MAX_BYTES, read_json, storable
 from api.problems import ProblemDocument
 from rules.access import Need
 from rules.problems import Problem
@@ -40,10 +40,9 @@ class Route(APIRoute):
         reads_body = self.methods != {"GET"}
 
         async def checked(request: Request) -> Response:
-            if not all(value.isascii() and value.isprintable() for value in request.path_params.values()):
-                raise Problem("not_found", "There is no such object.")
+            check_path(request)
             await access.admit(request)
-            _check_query(request, takes_query=takes_query)
+            check_query(request, takes_query=takes_query)
             if reads_body:
                 request = await read_json(request, limit=max_bytes)
                 if not takes_body:
@@ -54,14 +53,16 @@ class Route(APIRoute):
         return checked
 
 
-class BatchRoute(Route):
-    """A route that takes many things in one body."""
+def check_path(request: Request) -> None:
+    """Answer 404 for an identifier that cannot be one. Raises Problem."""
+    if not all(value.isascii() and value.isprintable() for value in request.path_params.values()):
+        raise Problem("not_found", "There is no such object.")
 
-    max_bytes = MAX_BATCH_BYTES
 
-
-def _check_query(request: Request, *, takes_query: bool) -> None:
+def check_query(request: Request, *, takes_query: bool) -> None:
     """Refuse parameters of a route that takes none, and any given twice; the route's own model refuses unknown ones."""
+    if not request.scope["query_string"]:
+        return
     names = [name for name, _ in request.query_params.multi_items()]
     for name, value in request.query_params.multi_items():
         if not takes_query:

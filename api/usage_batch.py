@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from api.charging import Usage, post_many
 from api.context import InContext
+from api.lean import LeanBatchRoute
 from api.outages import outages_answered
 from api.problems import field_problem
-from api.routing import BatchRoute
 from api.routing import router as make_router
 from api.shapes import Shape
 from api.spending_access import SpendingAccess
@@ -20,7 +20,7 @@ from ledger.charging import Charged
 from rules.access import Caller
 from rules.problems import Problem
 
-router = make_router("Usage", route_class=BatchRoute)
+router = make_router("Usage", route_class=LeanBatchRoute)
 MOST = 10_000
 
 
@@ -103,7 +103,7 @@ def _result(answer: Charged | Problem) -> dict[str, Any]:
 
 
 def _invalid(fields: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    problem = field_problem(error.errors(include_url=False, include_input=False)[0])
+    problem = field_problem({**error.errors(include_url=False, include_input=False)[0]})
     reference = fields.get("reference")
     return {
         "reference": reference if isinstance(reference, str) else None,

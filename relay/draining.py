@@ -7,7 +7,7 @@ import structlog
 
 from store.database import DatabaseUnavailableError, Listener
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 LOOK_AGAIN_SECONDS = 1.0
 AFTER_OUTAGE_SECONDS = 2.0
 

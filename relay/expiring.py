@@ -9,7 +9,7 @@ import structlog
 from store import hold_expiry
 from store.database import Database, DatabaseUnavailableError
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 EVERY_SECONDS = 1.0
 AFTER_OUTAGE_SECONDS = 2.0
 

@@ -15,7 +15,7 @@ from relay.matching import Verdict, match
 from store import inbox, notices
 from store.database import Database, is_outage
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 BATCH = 100
 CALL_SECONDS = 5.0
 OUTAGE_WAIT_SECONDS = 4

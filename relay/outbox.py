@@ -14,7 +14,7 @@ from store import outbox
 from store.database import Database
 from workflows.starting import hand_over
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 BATCH = 20
 CALL_SECONDS = 5.0
 

@@ -11,7 +11,7 @@ from store import inbox
 from store.database import Database
 from store.inbox import UnreadableEventError
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 EVERY_SECONDS = 30.0
 
 

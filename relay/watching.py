@@ -11,7 +11,7 @@ from store import backlog, hold_expiry
 from store.backlog import Backlog
 from store.database import Database
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 EVERY_SECONDS = 10.0
 
 

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _TIME_CHARS = 9  # 45 bits of milliseconds: until the year 3084
 ENTROPY_BYTES = 16
 ACCOUNT_ID = re.compile(r"MA[0-9A-Z]{18}", re.ASCII)
@@ -11,7 +12,11 @@ SUBACCOUNT_ID = re.compile(r"SA[0-9A-Z]{18}", re.ASCII)
 
 
 def _base32(number: int, chars: int) -> str:
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in reversed(range(chars)))
+    found = ""
+    for _ in range((chars + 1) // 2):
+        found = _PAIRS[number & 1023] + found
+        number >>= 10
+    return found[-chars:]
 
 
 def make(prefix: str, *, now: datetime, entropy: bytes) -> str:

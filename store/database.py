@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from ledger.driver import CONNECT_SECONDS, driver
 from ledger.driver import is_outage as is_driver_outage
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 STATEMENT_MILLISECONDS = 10_000
 #: A statement that Postgres has not ended by then is lost: the network swallows it, and no server will ever answer.

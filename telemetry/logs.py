@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -26,6 +26,23 @@ _DEEPEST = 30
 #: Libraries that tell of every request at INFO; what matters of it stands in the timeline and in Temporal.
 _TALKATIVE = ("httpx", "httpcore", "stripe")
 Line = MutableMapping[str, Any]
+#: The one way out, for the libraries' lines and for ours.
+handler: "logging.StreamHandler[TextIO]" = logging.StreamHandler()
+
+
+class _Lines:
+    """Writes our own lines where the standard library's handler writes those of others, without its records."""
+
+    def __init__(self, name: str = "prepay") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        stream = handler.stream
+        stream.write(line + "\n")
+        stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def configure(*, level: str, style: Literal["json", "console"]) -> None:
@@ -39,13 +56,13 @@ def configure(*, level: str, style: Literal["json", "console"]) -> None:
         only_allowed,
     ]
     last: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+    handler.setStream(sys.stderr)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, last],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

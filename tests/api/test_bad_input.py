@@ -216,9 +216,7 @@ def captured_log(tmp_path):
     logs.configure(level="DEBUG", style="json")
     path = tmp_path / "log"
     stream = path.open("w")
-    handler = root.handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
+    stderr = logs.handler.setStream(stream)
 
     def read():
         stream.flush()
@@ -229,6 +227,7 @@ def captured_log(tmp_path):
     root.handlers[:] = before
     root.setLevel(level)
     structlog.reset_defaults()
+    logs.handler.setStream(stderr)
     stream.close()
 
 
