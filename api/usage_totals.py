@@ -82,7 +82,7 @@ async def get_usage_totals(
     async with context.database.transaction() as session:
         await check_subaccount(session, account.id, query.subaccount)
         try:
-            totals = await ledger.usage_totals(
+            totals = await ledger.sum_usage(
                 session,
                 account.id,
                 first=first,

@@ -50,7 +50,7 @@ class UsageTotal:
     """How many charges and captures."""
 
 
-async def usage_totals(
+async def sum_usage(
     session: AsyncSession,
     account_id: str,
     *,
