@@ -1,11 +1,12 @@
 """What subaccounts spend: the main account's money, when enabled, within their lists and budgets (F2-F5, F7)."""
 
 import asyncio
+import importlib
 from datetime import UTC, datetime
 
 import pytest
 
-from tests.api.client import Account
+from tests.api.client import Account, serving
 
 
 @pytest.fixture
@@ -171,7 +172,9 @@ async def test_a_budget_is_what_a_month_may_cost(api, account):
     assert await available(api, account) == "86.49"
 
 
-async def test_a_new_budget_counts_what_the_month_has_spent(api, account):
+@pytest.mark.parametrize("window", [1, 2, 100_000])
+async def test_a_new_budget_counts_what_the_month_has_spent(api, account, monkeypatch, window):
+    monkeypatch.setattr(importlib.import_module("ledger.budgets"), "_WINDOW", window)
     subaccount, other = await api.subaccount(account), await api.subaccount(account)
     client = api.client(account=subaccount)
     api.clock.time = datetime(2026, 12, 1, 4, 59, tzinfo=UTC)  # in New York still November
@@ -280,3 +283,41 @@ async def test_a_change_during_charges_holds_from_its_answer_on(api, account):
         await change(api, account, subaccount, monthly_budget="0")
         assert await charge(client, account, f"{turn} no budget", "0.01") == (402, "budget_exhausted")
         await change(api, account, subaccount, monthly_budget=None)
+
+
+async def test_what_one_process_changes_holds_in_the_others(api, account, make_settings):
+    subaccount = await api.subaccount(account)
+    async with serving(make_settings(), api.clock) as other:
+        client = other.client(account=subaccount)
+        assert await charge(client, account, "known", sender_id="A") == POSTED
+        for number, (fields, outcome) in enumerate(
+            [
+                ({"enabled": False}, (403, "subaccount_disabled")),
+                ({"enabled": True}, POSTED),
+                ({"sender_ids": []}, (403, "sender_not_allowed")),
+                ({"sender_ids": None}, POSTED),
+                ({"monthly_budget": "0"}, (402, "budget_exhausted")),
+                ({"monthly_budget": None}, POSTED),
+            ]
+        ):
+            await change(api, account, subaccount, **fields)
+            assert await charge(client, account, f"{number}", sender_id="A") == outcome
+
+
+@pytest.mark.parametrize("act", ["rotated", "deleted"])
+async def test_a_revoked_token_is_refused_within_a_second_by_every_process(api, account, make_settings, act):
+    subaccount = await api.subaccount(account)
+    url = f"/v1/accounts/{account.id}/subaccounts/{subaccount.id}"
+    async with serving(make_settings(), api.clock) as other:
+        clients = [process.client(account=subaccount) for process in (api, other)]
+        for number, client in enumerate(clients):
+            assert await charge(client, account, f"known {number}") == POSTED
+        if act == "rotated":
+            answer = await api.operator.post(f"{url}/rotate_token", json={"overlap_days": 0})
+        else:
+            answer = await api.operator.delete(url)
+        assert answer.status_code == 200
+        await asyncio.sleep(1)  # what is promised
+        for client in clients:
+            assert await charge(client, account, "revoked") == (401, "unauthenticated")
+            assert await charge(client, account, "known 0") == (401, "unauthenticated")
