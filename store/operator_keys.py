@@ -1,5 +1,6 @@
 """Operators' keys kept in memory for the hot path, for half a second: a revoked one is refused within a second."""
 
+import asyncio
 import time
 from datetime import datetime
 
@@ -21,16 +22,32 @@ class OperatorKeys:
         self._database = database
         self._pepper = pepper
         self._kept: dict[str, tuple[float, Key | None]] = {}
+        self._reading: dict[str, tuple[float, asyncio.Task[Key | None]]] = {}
 
     async def find(self, secret: str, *, now: datetime) -> Key | None:
-        """The key with this secret, None if there is no valid one."""
+        """The key with this secret, None if there is no valid one.
+
+        Whoever asks while it is being read waits for that reading: else every caller of a busy moment would read, and
+        the more of them the older what they have read.
+        """
         name = digest(secret, pepper=self._pepper)
-        read_at, found = self._kept.get(name, (0.0, None))
         asked_at = time.monotonic()
+        read_at, found = self._kept.get(name, (-KEPT_SECONDS, None))
         if asked_at - read_at < KEPT_SECONDS:
             return found
-        async with self._database.transaction() as session:
-            key = await operators.find_by_secret(session, secret, pepper=self._pepper, now=now)
+        began_at, reading = self._reading.get(name, (-KEPT_SECONDS, None))
+        if reading is None or asked_at - began_at >= KEPT_SECONDS:
+            reading = asyncio.create_task(self._read(name, secret, asked_at=asked_at, now=now))
+            self._reading[name] = (asked_at, reading)
+        return await asyncio.shield(reading)
+
+    async def _read(self, name: str, secret: str, *, asked_at: float, now: datetime) -> Key | None:
+        try:
+            async with self._database.transaction() as session:
+                key = await operators.find_by_secret(session, secret, pepper=self._pepper, now=now)
+        finally:
+            if self._reading.get(name, (None,))[0] == asked_at:
+                del self._reading[name]
         found = None if key is None else (key.id, key.name, scope_of(key.scope))
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
