@@ -64,7 +64,8 @@ def answer(request: Request, problem: Problem, *, errors: Sequence[FieldProblem]
     """The HTTP answer to a request that raised ``problem``, in the dialect of its path."""
     request.state.code = problem.code
     dialects: Mapping[str, Dialect] = request.app.state.dialects
-    speak = next((dialect for prefix, dialect in dialects.items() if request.url.path.startswith(prefix)), None)
+    path: str = request.scope["path"]
+    speak = next((dialect for prefix, dialect in dialects.items() if path.startswith(prefix)), None)
     if speak is not None:
         response = speak(request, problem)
     else:

@@ -17,6 +17,12 @@ NOT_OFFERED = "not offered by this service"
 
 
 @pytest.fixture
+def api(shared_api) -> Api:
+    """Each test has an account of its own."""
+    return shared_api
+
+
+@pytest.fixture
 async def account(api) -> Account:
     return await api.open_account(
         name="Ada", address="1 Main Street", city="Albany", state="NY", timezone="America/New_York"
@@ -150,7 +156,7 @@ async def test_a_subaccount_from_its_making_to_its_end(api, client, account, hom
         "account": home,
         "auth_id": sub.id,
         "auth_token": sub.token,
-        "created": "2026-11-24",
+        "created": f"{api.clock.time.date()}",
         "enabled": True,
         "modified": None,
         "name": "Berlin",
@@ -167,7 +173,7 @@ async def test_a_subaccount_from_its_making_to_its_end(api, client, account, hom
     assert changed.json() == {"api_id": changed.headers["X-Request-Id"], "message": "changed"}
     shown = (await client.get(one)).json()
     assert (shown["name"], shown["enabled"]) == ("Paris", False)
-    assert (shown["created"], shown["modified"]) == ("2026-11-24", "2026-11-26")
+    assert (shown["created"], shown["modified"]) == (expected["created"], f"{api.clock.time.date()}")
 
     gone = await client.request("DELETE", one, json={"auth_id": sub.id, "cascade": False})
     assert (gone.status_code, gone.content) == (204, b"")
@@ -414,9 +420,26 @@ async def test_without_a_database_the_answer_is_500_for_the_sdk_to_know(api: Api
     assert answer.headers["Retry-After"] == "2"
 
 
+@pytest.mark.parametrize("host", ["[", "prepay.test/v1/Account/"])
+async def test_the_host_decides_nothing_about_the_form(api, home, host):
+    refused(await api.anyone.get(home, headers={"Host": host}), 401)
+    answer = await api.anyone.get("/v1/accounts", headers={"Host": host})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+
+
 async def test_requests_are_counted_by_route(api, client, home):
+    async def counted():
+        figures = (await api.anyone.get("/metrics")).text
+        routes = (("/v1/Account/{account_id}/", 200), ("(no route)", 404))
+        found = [
+            re.search(
+                rf'requests_total{{method="GET",route="{re.escape(route)}",status="{status}"}} ([0-9.]+)', figures
+            )
+            for route, status in routes
+        ]
+        return [float(one[1]) if one else 0 for one in found]
+
+    before = await counted()
     await client.get(home)
     await client.get(f"{home}Message/")
-    figures = (await api.anyone.get("/metrics")).text
-    assert 'prepay_http_requests_total{method="GET",route="/v1/Account/{account_id}/",status="200"} 1.0' in figures
-    assert 'prepay_http_requests_total{method="GET",route="(no route)",status="404"} 1.0' in figures
+    assert await counted() == [count + 1 for count in before]
