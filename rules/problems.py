@@ -6,15 +6,9 @@ A ``Problem`` is raised anywhere below the door and becomes an RFC 9457 document
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What one error code means: HTTP status, a short title, why it happens, and what to do."""
-
-    status: int
-    title: str
-    cause: str
-    fix: str
+from rules.payment_problems import PAYMENTS
+from rules.problem_kind import Kind
+from rules.spending_problems import SPENDING
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
@@ -136,59 +130,11 @@ KINDS: dict[str, Kind] = {
         "The same Idempotency-Key came before with another body.",
         "Use a new key for a new intention.",
     ),
-    "reference_reused": Kind(
-        422,
-        "The reference was used for other content",
-        "Usage or a hold of this account was posted under the same reference with other content.",
-        "Use a new reference for a new charge; to repeat one, send exactly the same content.",
-    ),
-    # spending
-    "balance_exhausted": Kind(
-        402,
-        "Not enough balance",
-        "What is available is less than the amount. Money that is arriving, held or at risk does not count.",
-        "Recharge the account; `available` in the answer says what it has.",
-    ),
-    "budget_exhausted": Kind(
-        402,
-        "The subaccount's monthly budget is spent",
-        "Usage and holds of this month, with this one, are more than the subaccount's monthly budget.",
-        "Raise the budget, or wait for the next month in the account's time zone.",
-    ),
-    "sender_not_allowed": Kind(
-        403,
-        "The sender is not on the list",
-        "Usage may name only senders that are on the (sub)account's list.",
-        "Name a listed sender, or add this one to `sender_ids`.",
-    ),
-    "subaccount_disabled": Kind(
-        403,
-        "The subaccount is disabled",
-        "A subaccount is unusable unless it is enabled.",
-        "Enable it with `PATCH …/subaccounts/{id}`.",
-    ),
-    "settled_too_late": Kind(
-        403,
-        "Too late for settled usage",
-        "Settled usage is taken for 30 days after an account or subaccount was suspended, disabled, closed or deleted.",
-        "Post an adjustment instead.",
-    ),
+    **SPENDING,
     # state
     "account_closed": Kind(409, "The account is closed", "A closed account takes no new acts.", "Open a new account."),
     "account_suspended": Kind(
         403, "The account is suspended", "An operator has suspended the account.", "Ask the operator; see the reason."
-    ),
-    "subaccount_deleted": Kind(
-        409,
-        "The subaccount is deleted",
-        "A deleted subaccount keeps its history and takes no new acts.",
-        "Make a new subaccount.",
-    ),
-    "credentials_unreadable": Kind(
-        409,
-        "The credentials cannot be shown",
-        "The sealed copy of the Auth Token was made under a sealing key that this installation no longer has.",
-        "Rotate the token: the new one can be shown. The one before works on until its overlap ends.",
     ),
     "external_id_taken": Kind(
         409,
@@ -196,90 +142,7 @@ KINDS: dict[str, Kind] = {
         "Another account has this external_id.",
         "Use another one, or find that account.",
     ),
-    "payment_method_not_usable": Kind(
-        409,
-        "The payment method cannot be charged",
-        "The card or bank account was removed, failed, or is not verified.",
-        "Use a card that is `active` or a bank account that is `verified`.",
-    ),
-    "payment_method_refused": Kind(
-        422,
-        "The processor refuses this payment method",
-        "The token is unknown, used up, of another kind, or attached elsewhere.",
-        "Make a new payment method with the processor and send its token.",
-    ),
-    "card_required": Kind(
-        409,
-        "A card must be on file first",
-        "A bank account can be added only when the account has an active card.",
-        "Add a card, then the bank account.",
-    ),
-    "bank_account_exists": Kind(
-        409,
-        "There is a bank account already",
-        "An account has one bank account at a time; pending and blocked ones count.",
-        "Remove the one named by `bank_account` to free the place.",
-    ),
-    "bank_account_not_supported": Kind(
-        422,
-        "US bank accounts only",
-        "The token is not that of a US bank account.",
-        "Send the token of a `us_bank_account` payment method.",
-    ),
-    "verification_not_pending": Kind(
-        409,
-        "Nothing to verify",
-        "The bank account does not wait for a code: it is verified, failed, expired or removed.",
-        "See its `status`; add the bank account again where it failed or expired.",
-    ),
-    "code_malformed": Kind(
-        422,
-        "Not a code",
-        "The 6-character code begins with SM, followed by four letters or digits. Nothing was tried.",
-        "Copy the 6-character code from the bank statement.",
-    ),
-    "code_mismatch": Kind(
-        422,
-        "The code is wrong",
-        "The processor compared the 6-character code with the one it sent, and they differ.",
-        "Look at the statement again; `attempts_left` says how many tries remain.",
-    ),
-    "amounts_mismatch": Kind(
-        422,
-        "The amounts are wrong",
-        "The processor compared the two amounts with those it sent, and they differ.",
-        "Look at the statement again; `attempts_left` says how many tries remain.",
-    ),
-    "amounts_required": Kind(
-        422,
-        "Two amounts are asked for",
-        "The processor sent two small deposits instead of one with a code.",
-        "Send `amounts`, the two deposits in cents, such as [32, 45].",
-    ),
-    "code_required": Kind(
-        422,
-        "A code is asked for",
-        "The processor sent one deposit whose statement text carries a 6-character code.",
-        "Send `code`, such as SM11AA.",
-    ),
-    "not_cancelable": Kind(
-        409,
-        "Too late to cancel",
-        "The recharge is final, or the processor no longer lets it be canceled.",
-        "Wait for its end; money that has settled can be refunded.",
-    ),
-    "capture_above_hold": Kind(
-        422,
-        "More than is held",
-        "A capture takes at most what its hold keeps, unless it is settled usage.",
-        "Capture at most `held`; as an operator send `settled: true` for what has already happened.",
-    ),
-    "hold_ended": Kind(
-        409,
-        "The hold has ended",
-        "The hold was captured, released, or has expired; that is final.",
-        "See `status_now` and `ended_at`; reserve anew under a new reference, or charge usage.",
-    ),
+    **PAYMENTS,
     # us
     "too_many_requests": Kind(
         429, "Too many requests", "More requests came than are taken.", "Wait as long as `Retry-After` says."

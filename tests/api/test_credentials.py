@@ -131,7 +131,7 @@ async def test_an_empty_token_or_that_of_another_account_opens_nothing(shared_ap
 async def test_production_refuses_the_development_key_and_secrets(make_settings, clock):
     with pytest.raises(ValidationError, match="PREPAY_TOKEN_PEPPER"):
         Settings(environment="production")
-    secrets = {"token_pepper": "p" * 32, "seal_key": "s" * 44}
+    secrets = {"token_pepper": "p" * 32, "seal_key": base64.b64encode(b"s" * 32).decode()}
     async with serving(make_settings(environment="production", **secrets), clock) as production:
         assert (await production.operator.get("/v1/accounts")).status_code == 401
 
