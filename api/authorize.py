@@ -4,13 +4,13 @@ from typing import Literal
 
 from fastapi import Depends
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.context import Context, InContext
 from api.lean import LeanRoute
 from api.outages import outages_answered
 from api.routing import router as make_router
-from api.shapes import AmountAboveZero, Reference, Shape
+from api.shapes import AmountAboveZero, Reference, Resource, Shape
 from api.spending_access import SpendingAccess, find_token
 from rules.months import month_of
 from rules.spending import Spender, refusal
@@ -27,7 +27,7 @@ class Authorization(Shape):
     amount: AmountAboveZero | None = Field(default=None, description="What it will cost; any amount when left out")
 
 
-class AuthorizationAnswer(BaseModel):
+class AuthorizationAnswer(Resource):
     """Whether it may go out. ``reason`` is null, or an error code of the usage that would be refused."""
 
     allowed: bool
@@ -53,7 +53,9 @@ async def authorize(body: Authorization, context: InContext) -> Response:
 
     Nothing is reserved: for that, make a hold.
     """
-    answer = AuthorizationAnswer(allowed=False, reason="unauthenticated", account=None, subaccount=None)
+    answer = AuthorizationAnswer(
+        livemode=context.livemode, allowed=False, reason="unauthenticated", account=None, subaccount=None
+    )
     with outages_answered():
         known = await find_token(context, body.auth_id, body.auth_token)
         if known is not None:
@@ -61,6 +63,7 @@ async def authorize(body: Authorization, context: InContext) -> Response:
             reason = await _reason(context, spender, body)
             answer = AuthorizationAnswer.model_validate(
                 {
+                    "livemode": context.livemode,
                     "allowed": reason is None,
                     "reason": reason,
                     "account": spender.account_id,

@@ -96,9 +96,7 @@ def parse(raw: bytes) -> dict[str, Any]:
 def load(raw: bytes) -> dict[str, Any]:
     """Read one JSON object of UTF-8, each key once. Raises Problem."""
     try:
-        found: object = json.loads(
-            raw.decode(), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite
-        )
+        found: object = _DECODER.decode(raw.decode())
     except UnicodeDecodeError:
         _refuse("is not UTF-8")
     except RecursionError:
@@ -165,6 +163,9 @@ def _finite(text: str) -> float:
 
 def _no_constant(_: str) -> NoReturn:
     _refuse("holds NaN or Infinity, which JSON does not have")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _refuse(what: str) -> NoReturn:

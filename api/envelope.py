@@ -3,7 +3,6 @@
 import time
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +12,7 @@ from api.lean import LeanRoutes
 from api.metrics import Metrics
 from rules.problems import Problem
 from store.ids import new_id
+from telemetry import logs
 
 log = structlog.get_logger("api")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
@@ -34,7 +34,8 @@ class Envelope:
         self.metrics = metrics
         self.lean = lean
         secure = context.public_url.startswith("https://")
-        self.headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
+        headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,8 +43,7 @@ class Envelope:
             return
         request = Request(scope, receive)
         request.state.request_id = request_id = new_id("req", self.context.now())
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        logs.request_id.set(request_id)
         status = 0
         started_at = time.perf_counter()
 
@@ -51,10 +51,10 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                own = message["headers"]
+                given = {name for name, _ in own}  # a page's own policy stands
+                own.append((b"x-request-id", request_id.encode()))
+                own.extend([header for header in self.headers if header[0] not in given])
             await send(message)
 
         try:

@@ -1,12 +1,12 @@
 """Usage: one charge of an account or subaccount, once per reference."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends
 from fastapi.responses import Response
 from pydantic import Field
+from pydantic_core import to_json
 
 from api.charging import Usage, post_one
 from api.context import InContext
@@ -79,7 +79,7 @@ async def charge_usage(
         charged = await post_one(context, usage)
     headers = {REPLAYED_HEADER: "true"} if charged.outcome == REPLAYED else None
     shown = _shown(usage, charged, livemode=context.livemode)
-    return Response(json.dumps(shown), status_code=201, media_type="application/json", headers=headers)
+    return Response(to_json(shown), status_code=201, media_type="application/json", headers=headers)
 
 
 def asked(body: NewUsage, *, account_id: str, caller: Caller) -> Usage:

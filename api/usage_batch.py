@@ -1,19 +1,20 @@
 """Usage in batches: up to 10,000 charges of many accounts, each with its own answer, an account's in order."""
 
-import json
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends
 from fastapi.responses import Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import to_json
 
 from api.charging import Usage, post_many
 from api.context import InContext
 from api.lean import LeanBatchRoute
 from api.outages import outages_answered
-from api.problems import field_problem
+from api.problems import FieldProblem, field_problem
 from api.routing import router as make_router
-from api.shapes import Shape
+from api.shapes import Resource, Shape
 from api.spending_access import SpendingAccess
 from api.usage import NewUsage, asked
 from ledger.charging import Charged
@@ -30,14 +31,28 @@ class NewBatchUsage(NewUsage):
     account: str = Field(max_length=20, description="The main account that pays")
 
 
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """An item that is no charge, and why."""
+
+    reference: str | None
+    problem: FieldProblem
+
+
+def _by_itself(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """A malformed charge fails alone."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        reference = cast("dict[str, object]", value).get("reference") if isinstance(value, dict) else None
+        first = error.errors(include_url=False, include_input=False)[0]
+        return Malformed(reference if isinstance(reference, str) else None, field_problem({**first}))
+
+
 class UsageBatch(Shape):
     """Charges in the order in which they are decided."""
 
-    charges: list[dict[str, Any]] = Field(
-        min_length=1,
-        max_length=MOST,
-        json_schema_extra={"items": {"$ref": "#/components/schemas/NewBatchUsage"}},
-    )
+    charges: list[Annotated[NewBatchUsage, WrapValidator(_by_itself)]] = Field(min_length=1, max_length=MOST)
 
 
 class UsageResult(BaseModel):
@@ -51,7 +66,7 @@ class UsageResult(BaseModel):
     transaction: str | None = Field(description="The transaction, also of a charge that was posted before")
 
 
-class UsageResults(BaseModel):
+class UsageResults(Resource):
     """An answer for each charge, in order."""
 
     results: list[UsageResult]
@@ -68,11 +83,9 @@ async def charge_usage_batch(
     results: list[dict[str, Any]] = []
     wanted: list[Usage] = []
     places: list[int] = []
-    for place, fields in enumerate(body.charges):
-        try:
-            charge = NewBatchUsage.model_validate(fields)
-        except ValidationError as error:
-            results.append(_invalid(fields, error))
+    for place, charge in enumerate(cast("list[NewBatchUsage | Malformed]", body.charges)):
+        if isinstance(charge, Malformed):
+            results.append(_invalid(charge))
             continue
         wanted.append(asked(charge, account_id=charge.account, caller=caller))
         places.append(place)
@@ -81,7 +94,7 @@ async def charge_usage_batch(
         answers = await post_many(context, wanted)
     for place, answer in zip(places, answers, strict=True):
         results[place] |= _result(answer)
-    return Response(json.dumps({"results": results}, separators=(",", ":")), media_type="application/json")
+    return Response(to_json({"livemode": context.livemode, "results": results}), media_type="application/json")
 
 
 def _result(answer: Charged | Problem) -> dict[str, Any]:
@@ -102,14 +115,12 @@ def _result(answer: Charged | Problem) -> dict[str, Any]:
     }
 
 
-def _invalid(fields: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    problem = field_problem({**error.errors(include_url=False, include_input=False)[0]})
-    reference = fields.get("reference")
+def _invalid(charge: Malformed) -> dict[str, Any]:
     return {
-        "reference": reference if isinstance(reference, str) else None,
+        "reference": charge.reference,
         "status": "invalid",
-        "code": problem.code,
-        "param": problem.param,
-        "detail": problem.message,
+        "code": charge.problem.code,
+        "param": charge.problem.param,
+        "detail": charge.problem.message,
         "transaction": None,
     }

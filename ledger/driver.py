@@ -24,12 +24,12 @@ def is_outage(error: BaseException | None) -> bool:
 class Line:
     """One connection, kept: it connects when first asked, and again after it was lost. For one caller at a time."""
 
-    def __init__(self, url: str, *, command_seconds: float, lock_milliseconds: int = 0) -> None:
+    def __init__(self, url: str, *, command_seconds: int, lock_milliseconds: int = 0) -> None:
         self._url = url
         self._command_seconds = command_seconds
         self._settings = {
             "application_name": "prepay",
-            "statement_timeout": str(round(command_seconds * 1000)),
+            "statement_timeout": str(command_seconds * 1000),
             "lock_timeout": str(lock_milliseconds),
             "timezone": "UTC",
             "enable_seqscan": "off",  # everything here is looked up by key, also while tables are too new to be known

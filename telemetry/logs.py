@@ -7,10 +7,12 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
 import structlog
+from pydantic_core import to_json
 
 #: Keys that a log line may carry. What is not listed is dropped: add a key here when it can hold nothing personal.
 ALLOWED = frozenset(
@@ -26,6 +28,8 @@ _DEEPEST = 30
 #: Libraries that tell of every request at INFO; what matters of it stands in the timeline and in Temporal.
 _TALKATIVE = ("httpx", "httpcore", "stripe")
 Line = MutableMapping[str, Any]
+#: The request that is being answered, if any: on every line that tells of it.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 #: The one way out, for the libraries' lines and for ours.
 handler: "logging.StreamHandler[TextIO]" = logging.StreamHandler()
 
@@ -48,14 +52,16 @@ class _Lines:
 def configure(*, level: str, style: Literal["json", "console"]) -> None:
     """Send every log line of this process, the libraries' too, to standard error in one shape."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        with_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         place_of_error,
         only_allowed,
     ]
-    last: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+    last: Any = (
+        structlog.processors.JSONRenderer(serializer=_json) if style == "json" else structlog.dev.ConsoleRenderer()
+    )
     handler.setStream(sys.stderr)
     structlog.configure(
         processors=[*shared, last],
@@ -74,6 +80,16 @@ def configure(*, level: str, style: Literal["json", "console"]) -> None:
     root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+
+
+def with_request(_: Any, __: str, line: Line) -> Line:
+    """Add the request's id."""
+    line["request_id"] = request_id.get()
+    return line
+
+
+def _json(line: Line, **_: Any) -> str:
+    return to_json(line, fallback=repr).decode()
 
 
 def place_of_error(_: Any, __: str, line: Line) -> Line:

@@ -185,10 +185,11 @@ async def test_card_and_bank_numbers_are_refused_kept_nowhere_and_logged_nowhere
     answer = await shared_api.operator.post("/v1/accounts", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "raw_number_refused"), answer.text
     assert answer.json()["param"] == param
-    everything = answer.text + captured_log()
+    logged = captured_log()
+    everything = answer.text + logged
     for secret in (CARD, "4242", "000123456789", "110000000"):
         assert secret not in everything
-    assert '"status": 422' in everything
+    assert '"status":422' in logged
 
 
 @pytest.mark.parametrize("external_id", [CARD, f"order {CARD}"])
