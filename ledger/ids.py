@@ -7,6 +7,7 @@ import re
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WIDTH = 10  # 3.6e15 transfers an account
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]  # two digits at a time, for long exports
 _PATTERN = re.compile(r"txn_([0-9A-Z]{18})([0-9A-Z]{10})", re.ASCII)
 
 
@@ -15,9 +16,9 @@ def transaction_id(account_id: str, seq: int) -> str:
     if not 0 < seq < len(_DIGITS) ** _WIDTH:
         raise ValueError(f"seq {seq} is out of range")
     digits = ""
-    for _ in range(_WIDTH):
-        seq, digit = divmod(seq, len(_DIGITS))
-        digits = _DIGITS[digit] + digits
+    for _ in range(_WIDTH // 2):
+        seq, pair = divmod(seq, len(_PAIRS))
+        digits = _PAIRS[pair] + digits
     return f"txn_{account_id.removeprefix('MA')}{digits}"
 
 
