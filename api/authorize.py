@@ -6,6 +6,7 @@ from fastapi import Depends
 from fastapi.responses import Response
 from pydantic import Field
 
+from api.charging import free_expired
 from api.context import Context, InContext
 from api.lean import LeanRoute
 from api.outages import outages_answered
@@ -14,6 +15,7 @@ from api.shapes import AmountAboveZero, Reference, Resource, Shape
 from api.spending_access import SpendingAccess, find_token
 from rules.months import month_of
 from rules.spending import Spender, refusal
+from store.holds import EXHAUSTED
 
 router = make_router("Usage", route_class=LeanRoute)
 
@@ -61,6 +63,8 @@ async def authorize(body: Authorization, context: InContext) -> Response:
         if known is not None:
             spender = known.spender
             reason = await _reason(context, spender, body)
+            if reason in EXHAUSTED and await free_expired(context, {spender.account_id}):
+                reason = await _reason(context, spender, body)
             answer = AuthorizationAnswer.model_validate(
                 {
                     "livemode": context.livemode,

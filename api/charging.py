@@ -47,7 +47,7 @@ class Usage:
 async def post_one(context: Context, usage: Usage) -> Charged:
     """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown."""
     answer = await _post_one(context, usage)
-    if answer.outcome in EXHAUSTED and await _freed(context, {usage.account_id}):
+    if answer.outcome in EXHAUSTED and await free_expired(context, {usage.account_id}):
         answer = await _post_one(context, usage)
     if (problem := refused(answer)) is not None:
         raise problem
@@ -58,7 +58,7 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     """Post many, an account's in the order given; each has its own answer."""
     answers = await _post_many(context, wanted)
     short = [place for place, answer in enumerate(answers) if isinstance(answer, Problem) and answer.code in EXHAUSTED]
-    freed = await _freed(context, {wanted[place].account_id for place in short}) if short else set[str]()
+    freed = await free_expired(context, {wanted[place].account_id for place in short}) if short else set[str]()
     again = [place for place in short if wanted[place].account_id in freed]
     if again:
         for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
@@ -66,7 +66,7 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     return answers
 
 
-async def _freed(context: Context, account_ids: set[str]) -> set[str]:
+async def free_expired(context: Context, account_ids: set[str]) -> set[str]:
     """Free what expired holds of these accounts still keep, so that nobody waits for the sweep; whose there were."""
     now = context.now()
     async with context.database.transaction() as session:

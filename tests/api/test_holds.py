@@ -559,6 +559,14 @@ async def test_a_batch_is_not_refused_for_the_sake_of_expired_holds(api, account
     await proved(api)
 
 
+async def test_nothing_is_denied_for_the_sake_of_expired_holds(api, account):
+    await reserved(api.operator, account, "10.00", "old")
+    body = {"auth_id": account.id, "auth_token": account.token, "amount": "4.00"}
+    assert (await api.operator.post("/v1/authorize", json=body)).json()["reason"] == "balance_exhausted"
+    api.clock.advance(seconds=61)
+    assert (await api.operator.post("/v1/authorize", json=body)).json()["allowed"]
+
+
 @pytest.mark.parametrize("way", ["capture", "release"])
 async def test_a_hold_that_expires_while_it_is_ended_is_ended_once(api, account, way):
     database = api.context.database
