@@ -69,8 +69,11 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
 async def free_expired(context: Context, account_ids: set[str]) -> set[str]:
     """Free what expired holds of these accounts still keep, so that nobody waits for the sweep; whose there were."""
     now = context.now()
+    holding = await context.funds.holding(account_ids)
+    if not holding:  # as nearly always: a refusal costs no transaction
+        return set()
     async with context.database.transaction() as session:
-        due = await accounts_due_among(session, account_ids, now=now)
+        due = await accounts_due_among(session, holding, now=now)
     for account_id in due:
         async with context.database.transaction() as session:
             while await expire_due(session, account_id=account_id, now=now):

@@ -1,15 +1,16 @@
 """What an account has to spend right now, read for many callers at once. Nothing is locked and nothing is kept."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from ledger.driver import Line
-from ledger.gathering import Gathering
+from ledger.gathering import MOST, Gathering
 
 COMMAND_SECONDS = 5
 _READ = """
-SELECT b.epoch, b.spendable, u.most, u.month, u.spent
+SELECT b.epoch, b.spendable, b.held, u.most, u.month, u.spent
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (account, subaccount, n)
 LEFT JOIN ledger_balance b ON b.account_id = w.account
 LEFT JOIN ledger_budget u ON u.account_id = w.account AND u.subaccount_id = w.subaccount
@@ -24,6 +25,8 @@ class Funds:
 
     epoch: int
     available_micros: int
+    held_micros: int
+    """By holds, those of which the time is over included until they are freed."""
     budget_micros: int | None
     """A month's; None: there is no budget."""
     budget_month: date | None
@@ -48,6 +51,16 @@ class FundsReader:
     async def read(self, account_id: str, subaccount_id: str | None = None) -> Funds:
         """The funds of an open account. Raises the driver's errors, or OverloadedError."""
         return await self._reads.ask((account_id, subaccount_id))
+
+    async def holding(self, account_ids: Iterable[str]) -> set[str]:
+        """Those of `account_ids` of which something is held."""
+        wanted = list(account_ids)
+        found: set[str] = set()
+        for start in range(0, len(wanted), MOST):
+            part = wanted[start : start + MOST]
+            funds = await asyncio.gather(*map(self.read, part))
+            found |= {account for account, funds_of in zip(part, funds, strict=True) if funds_of.held_micros}
+        return found
 
     async def close(self) -> None:
         """Close the connection."""
