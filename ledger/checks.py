@@ -46,14 +46,16 @@ CHECKS = {
         WHERE coalesce(n, 0) <> b.seq OR coalesce(high, 0) <> b.seq OR coalesce(low, 1) <> 1
         ORDER BY account_id LIMIT :most""",
     "chain": f"""
-        SELECT account_id, format('transfer %s: spendable %s, posted %s do not follow from the one before', seq,
-            spendable_after, posted_after)
+        SELECT account_id, format('transfer %s: spendable %s, posted %s at %s do not follow from the one before', seq,
+            spendable_after, posted_after, posted_at)
         FROM (
-            SELECT account_id, seq, spendable_after, posted_after,
+            SELECT account_id, seq, posted_at, spendable_after, posted_after,
+                credit = {Code.USAGE.value} AND posted_at < lag(posted_at) OVER w AS earlier,
                 lag(spendable_after, 1, 0::bigint) OVER w + {_moved({Code.SPENDABLE})} AS spendable,
                 lag(posted_after, 1, 0::bigint) OVER w + {_moved(POSTED)} AS posted
             FROM ledger_transfer WINDOW w AS (PARTITION BY account_id ORDER BY seq)
-        ) t WHERE spendable_after <> spendable OR posted_after <> posted ORDER BY account_id, seq LIMIT :most""",
+        ) t WHERE spendable_after <> spendable OR posted_after <> posted OR earlier
+        ORDER BY account_id, seq LIMIT :most""",
     "operation": """
         SELECT t.account_id, format('transfer %s: leg %s does not belong to the operation before it', t.seq, t.leg)
         FROM ledger_transfer t
