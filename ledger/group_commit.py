@@ -17,6 +17,7 @@ COMMAND_SECONDS = 5
 #: A group does not wait longer for one account that somebody else has locked; that account is then tried by itself.
 LOCK_MILLISECONDS = 1_000
 BATCH_SIZE = 1_000
+MOST_BATCHES_WAITING = 16
 
 
 class GroupCommit:
@@ -28,12 +29,19 @@ class GroupCommit:
         self._batch_line = Line(url, command_seconds=COMMAND_SECONDS, lock_milliseconds=LOCK_MILLISECONDS)
         self._singles: Gathering[Charge, Charged] = Gathering(lambda charges: self._post(self._line, charges))
         # Batches take turns among themselves and leave the singles' connection alone.
-        self._batches: Gathering[Sequence[Charge], list[Charged | BaseException]] = Gathering(self._post_batch, most=1)
+        self._batches: Gathering[Sequence[Charge], list[Charged | BaseException]] = Gathering(
+            self._post_batch, most=1, most_waiting=MOST_BATCHES_WAITING
+        )
 
     @property
     def waiting(self) -> int:
         """How many single charges wait for the next group."""
         return self._singles.waiting
+
+    @property
+    def groups(self) -> int:
+        """How many groups of single charges were posted."""
+        return self._singles.batches
 
     async def charge(self, charge: Charge) -> Charged:
         """Post one charge, together with whatever else has come.
