@@ -124,6 +124,18 @@ async def test_an_account_whose_books_are_wrong_stops_no_other(books):
     assert await held(books, wrong) == 10, "it is kept, not guessed at"
 
 
+async def test_a_hold_that_the_book_has_ended_is_not_ended_again(books):
+    account = await account_with(books, 1000)
+    (made,) = await hold(books, account)
+    async with books.transaction() as session:
+        await holds.release(session, account_id=account, hold_id=made, now=NOW)
+        await session.execute(text("UPDATE hold SET status = 'open', ended_at = NULL"))
+    assert await sweep(books).step() == 0
+    async with books.transaction() as session:
+        assert await session.scalar(select(col(Hold.status))) == "open", "what is wrong stays to be seen"
+    assert await held(books, account) == 0
+
+
 async def test_it_waits_for_a_database_that_is_away(books, monkeypatch):
     monkeypatch.setattr(expiring, "AFTER_OUTAGE_SECONDS", 0.01)
     account = await account_with(books, 1000)
