@@ -6,7 +6,7 @@ from ledger.budgets import Budget, MonthSpent, budgets, count_month, set_budget
 from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
-from ledger.spending import Held, OpenHold, capture, charge, hold, release, release_all
+from ledger.spending import Held, OpenHold, capture, hold, release, release_all
 from ledger.transactions import MAIN, Page, Stretch, Transaction, history, read_on, stretch
 from ledger.usage_totals import TooManyTotalsError, UsageTotal, sum_usage
 from ledger.verification import Finding, verify
@@ -34,7 +34,6 @@ __all__ = [
     "balances",
     "budgets",
     "capture",
-    "charge",
     "count_month",
     "history",
     "hold",

@@ -1,4 +1,4 @@
-"""The one way to write the book from Python: an operation with its keys, posted by the database's `ledger_post`."""
+"""An operation with its keys, posted by the database's `ledger_post`: all but usage and holds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +47,7 @@ class Posting:
     now: datetime
     """Aware; stored as the time of posting."""
     key: str | None = None
-    """Idempotency key: unique in the account for this kind, and among all usage and holds."""
+    """Idempotency key: unique in the account for this kind."""
     source: str | None = None
     """Id of the record that causes it; required for what opens or ends something."""
     subaccount_id: str | None = None
@@ -80,7 +80,8 @@ class Refused:
 async def post(session: AsyncSession, posting: Posting) -> Posted | Refused:
     """Post an operation in the caller's transaction; it locks the account's balance row until that ends.
 
-    Raises KeyReusedError, AlreadyEndedError, or AccountNotOpenError (which aborts the transaction).
+    Usage and holds are not posted here but by `charging` and `spending`. Raises KeyReusedError, AlreadyEndedError, or
+    AccountNotOpenError (which aborts the transaction).
     """
     legs = posting.operation.legs
     parameters = {

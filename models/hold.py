@@ -1,6 +1,6 @@
 """A hold: money of an account that is reserved for usage that is about to happen (requirement H6)."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field
@@ -24,8 +24,6 @@ class Hold(Record, table=True):
     captured_micros: int | None = Field(default=None, sa_type=BigInteger)
     """What the capture charged; above the hold's amount only when it was settled."""
     capture_settled: bool = False
-    budget_month: date
-    """First day of the month whose budget it counts in, from its opening to its end."""
     expires_at: datetime = timestamp()
     ended_at: datetime | None = timestamp(nullable=True)
     """When it was captured or released; of an expired one the moment at which it expired, whenever that was noticed."""

@@ -42,17 +42,16 @@ async def expire_due(session: AsyncSession, *, account_id: str, now: datetime, l
     if await session.scalar(due.limit(1)) is None:
         return 0
     await ledger.lock(session, [account_id])
-    columns = (col(Hold.id), col(Hold.amount_micros), col(Hold.subaccount_id), col(Hold.budget_month))
     ended = await session.execute(
         update(Hold)
         .where(col(Hold.account_id) == account_id, col(Hold.id).in_(due))
         .values(status="expired", ended_at=col(Hold.expires_at))
-        .returning(*columns)
+        .returning(col(Hold.id), col(Hold.amount_micros), col(Hold.subaccount_id))
         .execution_options(synchronize_session=False)
     )
     freed = [
-        ledger.OpenHold(hold_id=hold_id, held_micros=micros, subaccount_id=subaccount_id, budget_month=month)
-        for hold_id, micros, subaccount_id, month in ended
+        ledger.OpenHold(hold_id=hold_id, held_micros=micros, subaccount_id=subaccount_id)
+        for hold_id, micros, subaccount_id in ended
     ]
     if freed:
         await ledger.release_all(session, account_id, freed, now=now)

@@ -18,7 +18,7 @@ from models.hold import Hold
 from rules.money import Money
 from rules.months import month_of
 from rules.problems import Problem
-from rules.spending import refusal
+from rules.spending import Spender, refusal
 from store import spenders
 from store.hold_expiry import expire_due, is_due
 from store.ids import new_id
@@ -78,17 +78,14 @@ async def reserve(session: AsyncSession, new: NewHold, *, now: datetime) -> Kept
         expires_in=new.expires_in,
         sender_id=new.sender_id,
         description=new.description,
-        budget_month=month_of(now, spender.timezone),
         expires_at=now + timedelta(seconds=new.expires_in),
         created_at=now,
     )
-    refused = refusal(spender, sender_id=new.sender_id, settled=False, now=now)
-    held = await _post(session, row, refused=refused, now=now)
+    held = await _post(session, row, spender, now=now)
     while held.outcome in EXHAUSTED and await expire_due(session, now=now, account_id=new.account_id):
-        held = await _post(session, row, refused=refused, now=now)
+        held = await _post(session, row, spender, now=now)
     match held.outcome:
         case charging.POSTED:
-            row.budget_month = held.budget_month or row.budget_month
             session.add(row)
             await session.flush()
             return Kept(row, replayed=False)
@@ -133,7 +130,6 @@ async def capture(
         settled=settled,
         subaccount_id=row.subaccount_id,
         description=row.description,
-        budget_month=row.budget_month,
     )
     row.status, row.captured_micros, row.capture_settled, row.ended_at = "captured", micros, settled, now
     await session.flush()
@@ -155,7 +151,6 @@ async def release(
         held_micros=row.amount_micros,
         now=now,
         subaccount_id=row.subaccount_id,
-        budget_month=row.budget_month,
     )
     row.status, row.ended_at = "released", now
     await session.flush()
@@ -203,7 +198,7 @@ def state(row: Hold, *, now: datetime) -> tuple[Status, datetime | None]:
     return status, row.ended_at
 
 
-async def _post(session: AsyncSession, row: Hold, *, refused: str | None, now: datetime) -> ledger.Held:
+async def _post(session: AsyncSession, row: Hold, spender: Spender, *, now: datetime) -> ledger.Held:
     return await ledger.hold(
         session,
         account_id=row.account_id,
@@ -214,8 +209,8 @@ async def _post(session: AsyncSession, row: Hold, *, refused: str | None, now: d
         subaccount_id=row.subaccount_id,
         sender_id=row.sender_id,
         description=row.description,
-        budget_month=None if row.subaccount_id is None else row.budget_month,
-        refusal=refused,
+        budget_month=None if row.subaccount_id is None else month_of(now, spender.timezone),
+        refusal=refusal(spender, sender_id=row.sender_id, settled=False, now=now),
     )
 
 

@@ -53,7 +53,6 @@ CREATE TABLE hold (
   status text NOT NULL CHECK (status IN ('open', 'captured', 'released', 'expired')),
   captured_micros bigint,
   capture_settled boolean NOT NULL DEFAULT false,
-  budget_month date NOT NULL,
   expires_at timestamptz NOT NULL,
   ended_at timestamptz,
   created_at timestamptz NOT NULL,
@@ -64,7 +63,6 @@ CREATE TABLE hold (
 CREATE INDEX hold_due ON hold (expires_at) WHERE status = 'open';
 CREATE INDEX hold_open ON hold (account_id, expires_at) WHERE status = 'open';
 CREATE INDEX hold_of_subaccount ON hold (account_id, subaccount_id, id) WHERE subaccount_id IS NOT NULL;
-COMMENT ON COLUMN hold.budget_month IS 'The month whose budget it counts in';
 """
 
 LEDGER = """
@@ -85,11 +83,13 @@ CREATE TABLE ledger_budget (
     subaccount_id text COLLATE "C" NOT NULL,
     most bigint NOT NULL CHECK (most >= 0),
     month date NOT NULL,
-    spent bigint NOT NULL,
+    since bigint NOT NULL CHECK (since > 0),
+    spent bigint NOT NULL CONSTRAINT ledger_budget_spent CHECK (spent >= 0),
     PRIMARY KEY (account_id, subaccount_id)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
 COMMENT ON TABLE ledger_budget IS 'Monthly budgets of subaccounts, under the lock of their account''s balance row';
 COMMENT ON COLUMN ledger_budget.month IS 'First day of the month, in the account''s time zone, that spent counts; a later charge begins its own';
+COMMENT ON COLUMN ledger_budget.since IS 'The first seq of that month: spent is what the journal says from there on, whatever clocks say. What ends a hold counts if its opening does';
 COMMENT ON COLUMN ledger_budget.spent IS 'Usage and holds of that month, in millionths of a dollar; settled usage may take it above most';
 
 -- Whatever decides about spending and is kept outside of the book moves the epoch of its account, in the same transaction.
@@ -145,20 +145,11 @@ BEGIN
     END IF;
     UPDATE ledger_budget SET most = p_most WHERE account_id = p_account AND subaccount_id = p_subaccount;
     IF NOT FOUND THEN
-        INSERT INTO ledger_budget (account_id, subaccount_id, most, month, spent) VALUES (p_account, p_subaccount, p_most, p_month,
-            greatest(p_counted + ledger_spent(p_account, p_subaccount, p_month_from, p_from, v_seq + 1), 0));
+        INSERT INTO ledger_budget (account_id, subaccount_id, most, month, since, spent) VALUES (p_account, p_subaccount, p_most,
+            p_month, p_month_from, p_counted + ledger_spent(p_account, p_subaccount, p_month_from, p_from, v_seq + 1));
     END IF;
 END $body$;
 COMMENT ON FUNCTION ledger_set_budget IS 'Sets, or with null removes, the monthly budget of a subaccount; a new one has spent p_counted and what the journal adds from p_from on';
-
-CREATE FUNCTION ledger_move_budget(p_account text, p_subaccount text, p_month date, p_amount bigint) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
-BEGIN
-    PERFORM FROM ledger_balance WHERE account_id = p_account FOR NO KEY UPDATE;
-    UPDATE ledger_budget SET spent = greatest(spent + p_amount, 0)
-    WHERE account_id = p_account AND subaccount_id = p_subaccount AND month = p_month;
-END $body$;
-COMMENT ON FUNCTION ledger_move_budget IS 'Counts what a hold''s end frees (negative) or adds, if its month is still the budget''s';
 """
 
 # A plan that was kept while the journal was small must not read it whole later: keys are looked up by their index, always.
@@ -192,8 +183,8 @@ BEGIN
     SELECT array_agg(place), array_agg(spendable), array_agg(seq), array_agg(rest), array_agg(posted_at)
     INTO v_places, spendables, seqs, v_rests, posted_ats FROM moved;
 
-    IF cardinality(v_places) IS DISTINCT FROM cardinality(p_accounts) THEN
-        -- A place for every account, with seq -1 for those left out.
+    IF v_places IS DISTINCT FROM (SELECT array_agg(p) FROM generate_series(1, cardinality(p_accounts)) AS p) THEN
+        -- Every account in its place, with seq -1 for those left out.
         SELECT array_agg(coalesce(spendable, 0) ORDER BY p), array_agg(coalesce(seq, -1) ORDER BY p),
             array_agg(coalesce(rest, 0) ORDER BY p), array_agg(coalesce(posted_at, p_now) ORDER BY p)
         INTO spendables, seqs, v_rests, posted_ats
@@ -271,6 +262,7 @@ BEGIN
         SELECT * INTO v_budget FROM ledger_budget u WHERE u.account_id = p_account AND u.subaccount_id = p_subaccount;
         IF v_budget.month < p_month THEN
             v_budget.month := p_month;
+            v_budget.since := v_row.seq + 1;
             v_budget.spent := 0;
         END IF;
         IF NOT p_settled AND v_budget.spent + p_amount > v_budget.most THEN
@@ -297,7 +289,7 @@ BEGIN
         held = b.held + CASE v_credit WHEN 4 THEN p_amount ELSE 0 END
     WHERE b.account_id = p_account;
     IF v_budget.account_id IS NOT NULL THEN
-        UPDATE ledger_budget u SET month = v_budget.month, spent = v_budget.spent + p_amount
+        UPDATE ledger_budget u SET month = v_budget.month, since = v_budget.since, spent = v_budget.spent + p_amount
         WHERE u.account_id = p_account AND u.subaccount_id = p_subaccount;
     END IF;
     RETURN v_charged;
@@ -325,8 +317,9 @@ END $body$;
 COMMENT ON FUNCTION ledger_charge_each IS 'ledger_charge_one for each, in the order given, under the locks of all their accounts';
 """
 
-# As in 0001_ledger, but that the time of posting is never before that of the account's latest transfer, and that usage and
-# captures say whether they were settled.
+# As in 0001_ledger, but that the time of posting is never before that of the account's latest transfer, that captures say
+# whether they were settled, and that usage and holds are opened by ledger_charge_one and its like alone. What ends a hold
+# is of the same subaccount and moves its budget.
 POST = """
 CREATE OR REPLACE FUNCTION ledger_post(
     p_account text, p_now timestamptz, p_kind smallint, p_key text, p_source text, p_subaccount text, p_description text,
@@ -349,7 +342,7 @@ DECLARE
     v_posted bigint[];
 BEGIN
     IF v_legs NOT BETWEEN 1 AND 8 OR v_legs <> cardinality(p_debits) OR v_legs <> cardinality(p_credits)
-        OR p_now IS NULL OR p_kind IS NULL OR p_may_overdraw IS NULL OR v_legs IS NULL THEN
+        OR p_now IS NULL OR p_kind IS NULL OR p_kind < 10 OR p_may_overdraw IS NULL OR v_legs IS NULL THEN
         RAISE EXCEPTION 'malformed operation' USING ERRCODE = 'LG003';
     END IF;
 
@@ -360,10 +353,7 @@ BEGIN
     v_posted_at := greatest(p_now, v_row.posted_at);
     v_carried := ARRAY[v_row.spendable, v_row.pending, v_row.provisional, v_row.held, v_row.at_risk, v_row.refund_due];
 
-    IF p_key IS NOT NULL AND p_kind < 10 THEN
-        SELECT * INTO v_stored FROM ledger_transfer
-        WHERE account_id = p_account AND md5(key)::uuid = md5(p_key)::uuid AND key IS NOT NULL AND kind < 10;
-    ELSIF p_key IS NOT NULL THEN
+    IF p_key IS NOT NULL THEN
         SELECT * INTO v_stored FROM ledger_transfer
         WHERE account_id = p_account AND kind = p_kind AND key = p_key AND kind >= 10;
     END IF;
@@ -372,8 +362,7 @@ BEGIN
         SELECT array_agg(debit ORDER BY seq) = p_debits AND array_agg(credit ORDER BY seq) = p_credits
             AND array_agg(amount ORDER BY seq) = p_amounts INTO v_same
         FROM ledger_transfer WHERE account_id = p_account AND seq BETWEEN first_seq AND first_seq + 7 AND seq - leg = first_seq;
-        outcome := CASE WHEN v_same AND v_stored.kind = p_kind AND v_stored.key = p_key
-            AND (v_stored.source, v_stored.subaccount_id, v_stored.description)
+        outcome := CASE WHEN v_same AND (v_stored.source, v_stored.subaccount_id, v_stored.description)
                 IS NOT DISTINCT FROM (p_source, p_subaccount, p_description)
             THEN 'replayed' ELSE 'conflict' END;
     ELSIF p_kind IN (21, 22, 41, 42, 50, 51) THEN
@@ -384,12 +373,15 @@ BEGIN
         IF v_opening.seq IS NULL OR v_ended <> v_opening.amount THEN
             RAISE EXCEPTION '% does not end what was opened: % of %', p_source, v_ended, v_opening.amount USING ERRCODE = 'LG003';
         END IF;
+        IF p_subaccount IS DISTINCT FROM v_opening.subaccount_id THEN
+            RAISE EXCEPTION '% was opened by another', p_source USING ERRCODE = 'LG003';
+        END IF;
         SELECT seq INTO first_seq FROM ledger_transfer
         WHERE account_id = p_account AND source = p_source AND leg = 0 AND kind IN (21, 22, 41, 42, 50, 51);
         IF FOUND THEN
             outcome := 'ended';
         END IF;
-    ELSIF p_kind IN (9, 20, 40) AND (p_source IS NULL OR v_legs <> 1) THEN
+    ELSIF p_kind IN (20, 40) AND (p_source IS NULL OR v_legs <> 1) THEN
         RAISE EXCEPTION 'an opening has one leg and a source' USING ERRCODE = 'LG003';
     END IF;
 
@@ -415,13 +407,17 @@ BEGIN
                 INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind,
                     debit, credit, settled, key, source, subaccount_id, description)
                 VALUES (p_account, v_row.seq + i, v_posted_at, p_amounts[i], v_spendable[i], v_posted[i], i - 1, p_kind,
-                    p_debits[i], p_credits[i], p_may_overdraw AND p_kind IN (1, 2, 3, 4, 50), CASE i WHEN 1 THEN p_key END,
+                    p_debits[i], p_credits[i], p_may_overdraw AND p_kind = 50, CASE i WHEN 1 THEN p_key END,
                     p_source, p_subaccount, p_description);
             END LOOP;
             UPDATE ledger_balance SET spendable = v_carried[1], pending = v_carried[2], provisional = v_carried[3],
                 held = v_carried[4], at_risk = v_carried[5], refund_due = v_carried[6], seq = v_row.seq + v_legs,
                 posted_at = v_posted_at
             WHERE account_id = p_account;
+            IF p_kind IN (50, 51) AND p_subaccount IS NOT NULL THEN
+                UPDATE ledger_budget u SET spent = u.spent + v_row.spendable - v_carried[1]
+                WHERE u.account_id = p_account AND u.subaccount_id = p_subaccount AND u.since <= v_opening.seq;
+            END IF;
             v_row.seq := v_row.seq + v_legs;
         END IF;
     END IF;

@@ -149,10 +149,10 @@ async def a_hold(session, account_id, now):
     hold_id = "hold_of_somebody"
     await session.execute(
         text(
-            "INSERT INTO hold (account_id, id, reference, amount_micros, expires_in, status, budget_month, expires_at,"
-            " created_at) VALUES (:account_id, :id, 'call', 1, 60, 'open', :month, :until, :now)"
+            "INSERT INTO hold (account_id, id, reference, amount_micros, expires_in, status, expires_at, created_at)"
+            " VALUES (:account_id, :id, 'call', 1, 60, 'open', :until, :now)"
         ),
-        {"account_id": account_id, "id": hold_id, "month": now.date(), "until": now + timedelta(minutes=1), "now": now},
+        {"account_id": account_id, "id": hold_id, "until": now + timedelta(minutes=1), "now": now},
     )
     return hold_id
 

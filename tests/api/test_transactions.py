@@ -14,6 +14,7 @@ from rules import chart
 from rules.chart import Kind
 from rules.money import Money
 from tests.api.client import START, serving
+from tests.ledger import accounts
 
 SUBACCOUNT = "SA0000000000000000R1"
 DELETED = "SA0000000000000000D1"
@@ -33,7 +34,7 @@ async def make_subaccount(api, account, subaccount_id=SUBACCOUNT):
 async def charge(api, account, reference, micros, **fields):
     """Through the book itself, which any route's charge goes through."""
     async with api.context.database.transaction() as session:
-        await ledger.charge(
+        await accounts.charge(
             session,
             account_id=account.id,
             reference=reference,

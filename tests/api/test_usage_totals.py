@@ -8,6 +8,7 @@ import ledger
 from api import usage_totals
 from rules.chart import Kind
 from tests.api.client import START
+from tests.ledger import accounts
 
 SUBACCOUNT = "SA0000000000000000T1"
 
@@ -25,7 +26,7 @@ async def make_subaccount(api, account, subaccount_id=SUBACCOUNT):
 
 async def charge(api, account, micros, at, **fields):
     async with api.context.database.transaction() as session:
-        await ledger.charge(
+        await accounts.charge(
             session,
             account_id=account.id,
             reference=f"{at.isoformat()}-{micros}",

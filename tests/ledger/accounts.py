@@ -3,8 +3,15 @@
 import itertools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import ledger
+from ledger import AlreadyEndedError, KeyReusedError, Posted, Posting
+from ledger.charging import Charge, Charged, charge_all
+from rules.chart import USAGE_KINDS, Kind
 from store.database import Database
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -35,3 +42,35 @@ def opener(db: Database) -> Callable[[int], Awaitable[str]]:
         return account
 
     return make
+
+
+async def charge(
+    session: AsyncSession, *, now: datetime = NOW, subaccount_id: str | None = None, **fields: Any
+) -> Charged:
+    """Charge usage as the hot path does, but in the session's transaction. `fields` are those of a Charge."""
+    await session.execute(text("SELECT"))  # the driver has begun nothing before
+    connection = await (await session.connection()).get_raw_connection()
+    month = None if subaccount_id is None else now.date().replace(day=1)
+    wanted = Charge(subaccount_id=subaccount_id, budget_month=month, **fields)
+    (charged,) = await charge_all(connection.driver_connection, [wanted], now=now)
+    return charged
+
+
+async def post(session: AsyncSession, posting: Posting) -> str:
+    """Post an operation by the door of its kind, and say what became of it."""
+    operation, first = posting.operation, posting.operation.legs[0]
+    who = {"account_id": posting.account_id, "subaccount_id": posting.subaccount_id, "now": posting.now}
+    what = {"reference": posting.key, "amount_micros": first.amount, "description": posting.description}
+    if operation.kind in USAGE_KINDS:
+        return (await charge(session, **who, **what, kind=operation.kind, settled=operation.may_overdraw)).outcome
+    if operation.kind is Kind.HOLD:
+        return (await ledger.hold(session, **who, **what, hold_id=posting.source)).outcome
+    try:
+        result = await ledger.post(session, posting)
+    except KeyReusedError:
+        return "conflict"
+    except AlreadyEndedError:
+        return "ended"
+    if isinstance(result, Posted):
+        return "replayed" if result.replayed else "posted"
+    return "balance_exhausted"

@@ -6,6 +6,7 @@ import pytest
 
 import ledger
 from rules.chart import Kind
+from tests.ledger import accounts
 from tests.ledger.accounts import NOW
 
 
@@ -17,7 +18,7 @@ async def _busy_account(db, open_with):
         await ledger.recharge_expected(session, **recharge)
         await ledger.recharge_settled(session, **recharge, charge_id="ch_1")
         for n in range(3):
-            await ledger.charge(
+            await accounts.charge(
                 session,
                 account_id=account,
                 reference=f"call-{n}",
@@ -32,7 +33,7 @@ async def _busy_account(db, open_with):
             )
         await ledger.release(session, account_id=account, hold_id="hold_1", held_micros=40, now=NOW)
         await ledger.capture(session, account_id=account, hold_id="hold_2", held_micros=40, captured_micros=5, now=NOW)
-        await ledger.charge(
+        await accounts.charge(
             session, account_id=account, reference="late", amount_micros=200, settled=True, kind=Kind.FEE, now=NOW
         )
         await ledger.recharge_expected(session, **recharge | {"recharge_id": "rchg_2"})
@@ -133,7 +134,7 @@ async def test_a_stretch_is_what_there_was_whatever_comes_later(db, open_with):
         async with db.transaction() as session:
             found, left = await ledger.read_on(session, left, rows=2)
             lines += found
-            await ledger.charge(
+            await accounts.charge(
                 session, account_id=account, reference=f"new-{len(lines)}-{left is None}", amount_micros=1, now=NOW
             )
     assert lines == expected

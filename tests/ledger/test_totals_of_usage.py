@@ -14,6 +14,7 @@ import ledger
 from ledger import usage_totals
 from ledger.moments import seqs_at
 from rules.chart import USAGE_KINDS, Kind
+from tests.ledger import accounts
 from tests.ledger.accounts import new_account_id
 
 ZONES = (
@@ -56,7 +57,9 @@ async def post(session, account, item, now):
     payer = {"account_id": account, "subaccount_id": item["payer"], "now": now}
     match item["what"]:
         case Kind() as kind:
-            await ledger.charge(session, **payer, reference=name, amount_micros=item["amount"], kind=kind, settled=True)
+            await accounts.charge(
+                session, **payer, reference=name, amount_micros=item["amount"], kind=kind, settled=True
+            )
             return item["amount"]
         case "adjustment":
             await ledger.adjust(
@@ -71,7 +74,7 @@ async def post(session, account, item, now):
             return None
     month = date(2026, 1, 1)
     await ledger.hold(session, **payer, hold_id=name, reference=name, amount_micros=item["amount"], budget_month=month)
-    ended = payer | {"hold_id": name, "held_micros": item["amount"], "budget_month": month}
+    ended = payer | {"hold_id": name, "held_micros": item["amount"]}
     if item["what"] == "release":
         await ledger.release(session, **ended)
         return None
@@ -134,7 +137,7 @@ async def test_a_moment_is_found_whatever_the_clocks_of_those_who_post_say(db, g
     async with db.transaction() as session:
         await ledger.open_account(session, account)
         for n, second in enumerate(given_times):
-            await ledger.charge(
+            await accounts.charge(
                 session,
                 account_id=account,
                 reference=f"c{n}",

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 import ledger
 from ledger.checks import CHECKS
 from ledger.verification import MOST
+from tests.ledger import accounts
 from tests.ledger.accounts import NOW
 
 
@@ -39,7 +40,7 @@ async def account(db, open_with):
         recharge = {"account_id": account, "recharge_id": "rchg_1", "amount_micros": 25, "now": NOW}
         await ledger.recharge_expected(session, **recharge)
         await ledger.recharge_settled(session, **recharge, charge_id="ch_1")
-        await ledger.charge(session, account_id=account, reference="call", amount_micros=1, now=NOW)
+        await accounts.charge(session, account_id=account, reference="call", amount_micros=1, now=NOW)
         hold = {"account_id": account, "hold_id": "hold_1", "now": NOW}
         await ledger.hold(session, **hold, reference="h1", amount_micros=40)
         await ledger.capture(session, **hold, held_micros=40, captured_micros=5)
@@ -73,6 +74,8 @@ TAMPERED = {
     "a running balance is changed": ([TRANSFER.format("spendable_after = 0", 5)], {"chain"}),
     "the last running balance is changed": ([TRANSFER.format("spendable_after = 0", 10)], {"chain"}),
     "a running balance of posted is changed": ([TRANSFER.format("posted_after = 0", 5)], {"chain"}),
+    "usage is dated before what was posted before it": (
+        [TRANSFER.format("posted_at = posted_at - interval '1 second'", 5)], {"chain"}),
     "a leg is taken from its operation": ([TRANSFER.format("leg = 2", 8)], {"operation", "ending"}),
     "a leg is made an operation of its own": ([TRANSFER.format("leg = 0, kind = 1", 8)], {"ending"}),
     "a leg is of another time": ([TRANSFER.format("posted_at = posted_at + interval '1 second'", 8)], {"operation"}),
