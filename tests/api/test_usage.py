@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from api.usage import UsageView
+from api.usage_batch import UsageResult, UsageResults
+
 
 @pytest.fixture
 async def paying(api):
@@ -72,6 +75,17 @@ async def test_what_is_not_there_cannot_be_spent(api, paying):
     assert (refused.status_code, refused.json()["code"]) == (402, "balance_exhausted")
     settled = await charge(api.operator, paying, "3.00", reference="more", settled=True)
     assert (settled.status_code, settled.json()["available"]) == (201, "-3.00")
+
+
+async def test_the_answers_are_as_documented(api, paying):
+    shown = (await charge(api.operator, paying)).json()
+    assert set(shown) == set(UsageView.model_fields)
+    UsageView.model_validate(shown)
+    charges = [{"account": paying.id, "amount": "1.00", "reference": f"b{n}"} for n in range(2)] + [{"amount": 1}]
+    batch = (await api.operator.post("/v1/usage/batch", json={"charges": charges})).json()
+    assert set(batch) == set(UsageResults.model_fields)
+    assert {frozenset(result) for result in batch["results"]} == {frozenset(UsageResult.model_fields)}
+    UsageResults.model_validate(batch)
 
 
 async def test_a_refusal_is_not_stored(api, paying):
