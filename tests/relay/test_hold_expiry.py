@@ -136,6 +136,20 @@ async def test_a_hold_that_the_book_has_ended_is_not_ended_again(books):
     assert await held(books, account) == 0
 
 
+async def test_an_outage_in_the_middle_ends_the_sweep_and_is_no_accounts_fault(books, monkeypatch):
+    account = await account_with(books, 1000)
+    await hold(books, account)
+
+    async def cut(*_, **__):
+        raise DatabaseUnavailableError("cut")
+
+    with monkeypatch.context() as cable:
+        cable.setattr(hold_expiry, "expire_due", cut)
+        with pytest.raises(DatabaseUnavailableError):
+            await sweep(books).step()
+    assert await sweep(books).step() == 1
+
+
 async def test_it_waits_for_a_database_that_is_away(books, monkeypatch):
     monkeypatch.setattr(expiring, "AFTER_OUTAGE_SECONDS", 0.01)
     account = await account_with(books, 1000)
