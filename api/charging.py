@@ -1,6 +1,6 @@
 """Charges from the door to the book: judged by facts in memory, posted in groups, judged again when those are stale."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from rules.problems import Problem
 from rules.spending import Spender, refusal
 from store.hold_expiry import accounts_due_among, expire_due
 from store.holds import EXHAUSTED
+from store.spenders import Key, Known
 
 TRIES = 3
 _DETAILS = {
@@ -44,11 +45,14 @@ class Usage:
     settled: bool = False
 
 
-async def post_one(context: Context, usage: Usage) -> Charged:
-    """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown."""
-    answer = await _post_one(context, usage)
+async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaitable[None]]) -> Charged:
+    """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown.
+
+    ``admit`` looks at the caller again when the facts have changed: its credentials may be among them.
+    """
+    answer = await _post_one(context, usage, admit=admit)
     if answer.outcome in EXHAUSTED and await free_expired(context, {usage.account_id}):
-        answer = await _post_one(context, usage)
+        answer = await _post_one(context, usage, admit=admit)
     if (problem := refused(answer)) is not None:
         raise problem
     return answer
@@ -85,7 +89,7 @@ async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged 
     answers: list[Charged | Problem | None] = [None] * len(wanted)
     places: list[int] = list(range(len(wanted)))
     for _ in range(TRIES):
-        known = await context.spenders.many((wanted[place].account_id, wanted[place].subaccount_id) for place in places)
+        known = await _facts(context, {(wanted[place].account_id, wanted[place].subaccount_id) for place in places})
         now = context.now()
         charges: list[Charge] = []
         found: list[int] = []
@@ -135,7 +139,7 @@ def refusal_of(code: str, *, available: Money) -> Problem:
     return Problem(code, _DETAILS[code], param=_PARAMS.get(code), **extra)
 
 
-async def _post_one(context: Context, usage: Usage) -> Charged:
+async def _post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaitable[None]]) -> Charged:
     for _ in range(TRIES):
         known = await context.spenders.known(usage.account_id, usage.subaccount_id)
         if known is None:
@@ -144,7 +148,21 @@ async def _post_one(context: Context, usage: Usage) -> Charged:
         if answer.outcome != STALE:
             return answer
         context.spenders.forget(usage.account_id, usage.subaccount_id)
+        context.spenders.forget(usage.account_id)
+        await admit()
     raise _busy()
+
+
+async def _facts(context: Context, keys: set[Key]) -> dict[Key, Known]:
+    """The facts, all of an account's of one epoch: stale for all of its charges or for none, so that their order is kept."""
+    known = await context.spenders.many(keys)
+    newest: dict[str, int] = {}
+    for (account_id, _), found in known.items():
+        newest[account_id] = max(newest.get(account_id, 0), found.spender.epoch)
+    older = {key for key, found in known.items() if found.spender.epoch < newest[key[0]]}
+    for key in older:
+        context.spenders.forget(*key)
+    return known | await context.spenders.many(older)
 
 
 def _judged(usage: Usage, spender: Spender, *, now: datetime) -> Charge:

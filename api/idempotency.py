@@ -65,7 +65,7 @@ class Intended:
             account_id=request.path_params["account_id"],
             route=self.route,
             key=idempotency_key,
-            digest=_digest(request.url.path, request.state.fields),
+            digest=_digest(request.scope["path"], request.state.fields),
         )
 
 

@@ -16,7 +16,7 @@ from api.routing import Route, check_path, check_query
 
 
 class LeanRoute(Route):
-    """Gives its endpoint what it names: ``body``, ``context``, ``caller``, and parameters of the path.
+    """Gives its endpoint what it names: ``body``, ``context``, ``caller``, ``request``, and parameters of the path.
 
     FastAPI reads the same signature for the documentation. The endpoint answers with a Response.
     """
@@ -35,7 +35,7 @@ class LeanRoute(Route):
         access, max_bytes, endpoint = self.access, self.max_bytes, self.endpoint
         parameters = inspect.signature(endpoint).parameters
         shape: type[BaseModel] = parameters["body"].annotation
-        takes_caller = "caller" in parameters
+        takes_caller, takes_request = "caller" in parameters, "request" in parameters
         in_path = [name for name in parameters if name in self.param_convertors]
 
         async def handle(request: Request) -> Response:
@@ -50,6 +50,8 @@ class LeanRoute(Route):
             given = {name: request.path_params[name] for name in in_path}
             if takes_caller:
                 given["caller"] = request.state.caller
+            if takes_request:
+                given["request"] = request
             response: Response = await endpoint(body=body, context=get_context(request), **given)
             return response
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import Field
 from pydantic_core import to_json
@@ -23,6 +23,7 @@ from rules.money import CURRENCY
 from rules.problems import Problem
 
 router = make_router("Usage", route_class=LeanRoute)
+ACCESS = SpendingAccess("usage", owner=True, subaccount=True)
 UsageKind = Literal["usage", "fee", "tax", "rental"]
 
 
@@ -66,8 +67,9 @@ class UsageView(Resource):
 async def charge_usage(
     account_id: str,
     body: NewUsage,
+    request: Request,
     context: InContext,
-    caller: Annotated[Caller, Depends(SpendingAccess("usage", owner=True, subaccount=True))],
+    caller: Annotated[Caller, Depends(ACCESS)],
 ) -> Response:
     """Charge usage to the account's balance, once per ``reference``, attributed to a subaccount where one is named.
 
@@ -76,7 +78,7 @@ async def charge_usage(
     """
     usage = asked(body, account_id=account_id, caller=caller)
     with outages_answered():
-        charged = await post_one(context, usage)
+        charged = await post_one(context, usage, admit=lambda: ACCESS.admit(request))
     headers = {REPLAYED_HEADER: "true"} if charged.outcome == REPLAYED else None
     shown = _shown(usage, charged, livemode=context.livemode)
     return Response(to_json(shown), status_code=201, media_type="application/json", headers=headers)

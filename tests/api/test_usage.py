@@ -193,3 +193,26 @@ async def test_a_reference_may_look_like_a_card_number(api, paying):
 async def test_an_unknown_subaccount_is_not_found(api, paying, subaccount):
     answer = await charge(api.operator, paying, subaccount=subaccount)
     assert (answer.status_code, answer.json()["param"]) == (404, "subaccount")
+
+
+async def test_a_revoked_token_posts_nothing_though_it_was_good_a_moment_ago(api, paying):
+    client = api.client(account=paying)
+    assert (await charge(client, paying)).status_code == 201
+    await api.operator.post(f"/v1/accounts/{paying.id}/rotate_token", json={"overlap_days": 0})
+    refused = await charge(client, paying, reference="2")
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert await available(api, paying) == "9.9945"
+
+
+async def test_facts_of_different_age_do_not_change_the_order_of_an_accounts_charges(api, paying):
+    made = await api.operator.post(f"/v1/accounts/{paying.id}/subaccounts", json={"name": "one", "enabled": True})
+    subaccount = made.json()["auth_id"]
+    await charge(api.operator, paying, "1.00", reference="main first")  # the main account's facts are kept
+    await api.operator.put(f"/v1/accounts/{paying.id}/subaccounts/{subaccount}/sender_ids", json={"sender_ids": ["A"]})
+    await charge(api.operator, paying, "1.00", reference="sub", subaccount=subaccount)  # the subaccount's are newer
+    charges = [
+        {"account": paying.id, "amount": "8.00", "reference": "first"},
+        {"account": paying.id, "amount": "8.00", "reference": "second", "subaccount": subaccount},
+    ]
+    answer = await api.operator.post("/v1/usage/batch", json={"charges": charges})
+    assert [result["status"] for result in answer.json()["results"]] == ["posted", "refused"]
