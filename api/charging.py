@@ -154,7 +154,7 @@ async def _post_one(context: Context, usage: Usage, *, admit: Callable[[], Await
 
 
 async def _facts(context: Context, keys: set[Key]) -> dict[Key, Known]:
-    """The facts, all of an account's of one epoch: stale for all of its charges or for none, so that their order is kept."""
+    """The facts, an account's all of one epoch: stale for all of its charges or for none, so that order is kept."""
     known = await context.spenders.many(keys)
     newest: dict[str, int] = {}
     for (account_id, _), found in known.items():
