@@ -10,6 +10,7 @@ from activities.reconciling import Report
 from activities.reconciling import reconcile as compare
 from commands.running import AsJson, database, out, print_json, progress, run, settings
 from rules.money import Money
+from store.proof import prove as prove_books
 from worker import processor_of
 
 
@@ -22,7 +23,7 @@ def verify(as_json: AsJson = False) -> None:
             with progress() as bar:
                 task = bar.add_task("Verifying")
                 async with opened.transaction() as session:
-                    return await ledger.verify(
+                    return await prove_books(
                         session,
                         lambda name, done, count: bar.update(
                             task, description=f"Verifying: {name}", completed=done, total=count

@@ -1,17 +1,21 @@
 """Accounts for the ledger's tests."""
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
 
 import ledger
 from ledger import AlreadyEndedError, KeyReusedError, Posted, Posting
 from ledger.charging import Charge, Charged, charge_all
 from rules.chart import USAGE_KINDS, Kind
+from sandbox.postgres import Postgres
 from store.database import Database
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -74,3 +78,19 @@ async def post(session: AsyncSession, posting: Posting) -> str:
     if isinstance(result, Posted):
         return "replayed" if result.replayed else "posted"
     return "balance_exhausted"
+
+
+@asynccontextmanager
+async def tampering(server: Postgres, database: str) -> AsyncGenerator[AsyncSession]:
+    """A superuser's transaction without triggers and foreign keys, rolled back at the end."""
+    host, port = str(server.socket_dir), server.port
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(host=host, port=port, user="postgres", database=database, ssl=False),
+        poolclass=NullPool,
+    )
+    async with AsyncSession(engine) as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield session
+        await session.rollback()
+    await engine.dispose()

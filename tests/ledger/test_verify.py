@@ -3,11 +3,10 @@
 The tampering is done as superuser with triggers, and where needed constraints, switched off, and is rolled back.
 """
 
-import asyncpg
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
 
 import ledger
 from ledger.checks import CHECKS
@@ -19,22 +18,19 @@ from tests.ledger.accounts import NOW
 @pytest.fixture
 async def session(book, postgres):
     """A superuser's transaction without triggers, rolled back at the end."""
-    host, port = str(postgres.server.socket_dir), postgres.server.port
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(host=host, port=port, user="postgres", database=book.name, ssl=False),
-        poolclass=NullPool,
-    )
-    async with AsyncSession(engine) as opened:
-        await opened.execute(text("SET LOCAL session_replication_role = replica"))
+    async with accounts.tampering(postgres.server, book.name) as opened:
         yield opened
-        await opened.rollback()
-    await engine.dispose()
+
+
+SUBACCOUNT = "SA000000000000000001"
 
 
 @pytest.fixture
 async def account(db, open_with):
-    """Transfers: 1 opening balance; 2 expected; 3, 4 settled; 5 usage; 6 hold; 7, 8 captured; 9 expected; 10 hold."""
+    """Transfers: 1 opening balance; 2 expected; 3, 4 settled; 5 usage; 6 hold; 7, 8 captured; 9 expected; 10 hold.
+
+    Its subaccount's budget counts from 11: 11 usage; 12 hold; 13, 14 captured; 15 hold; 16 released.
+    """
     account = await open_with(100)
     async with db.transaction() as session:
         recharge = {"account_id": account, "recharge_id": "rchg_1", "amount_micros": 25, "now": NOW}
@@ -46,9 +42,23 @@ async def account(db, open_with):
         await ledger.capture(session, **hold, held_micros=40, captured_micros=5)
         await ledger.recharge_expected(session, **recharge | {"recharge_id": "rchg_2"})
         await ledger.hold(session, **hold | {"hold_id": "hold_2"}, reference="h2", amount_micros=7)
+        month = NOW.date().replace(day=1)
+        budget = {"limit_micros": 50, "month": month, "month_starts": NOW + timedelta(seconds=1)}
+        await ledger.set_budget(session, account_id=account, subaccount_id=SUBACCOUNT, **budget)
+        await accounts.charge(session, account_id=account, reference="s", amount_micros=3, subaccount_id=SUBACCOUNT)
+        for number, captured in ((3, 10), (4, None)):
+            hold = {"account_id": account, "hold_id": f"hold_{number}", "now": NOW, "subaccount_id": SUBACCOUNT}
+            await ledger.hold(session, **hold, reference=f"s{number}", amount_micros=4, budget_month=month)
+            if captured is None:
+                await ledger.release(session, **hold, held_micros=4)
+            else:
+                await ledger.capture(session, **hold, held_micros=4, captured_micros=captured, settled=True)
+        found = await ledger.budgets(session, account, [SUBACCOUNT])
+        assert found[SUBACCOUNT].spent_micros == 3 + 10
     return account
 
 
+BUDGET = "UPDATE ledger_budget SET {} WHERE account_id = :account"
 TRANSFER = "UPDATE ledger_transfer SET {} WHERE account_id = :account AND seq = {}"
 TAMPERED = {
     "a balance is raised": (
@@ -59,26 +69,29 @@ TAMPERED = {
     "an amount is changed": ([TRANSFER.format("amount = amount + 1", 1)], {"balance", "chain"}),
     "sides are swapped": ([TRANSFER.format("debit = credit, credit = debit", 5)], {"balance", "chain"}),
     "the last transfer is deleted": (
-        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 10"], {"balance", "sequence", "open"}),
+        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 16"],
+        {"balance", "sequence", "open", "budget"}),
     "the first transfer is deleted": (
         ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 1"], {"balance", "sequence", "chain"}),
     "a transfer in the middle is deleted": (
         ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 5"], {"balance", "sequence", "chain"}),
     "all transfers are deleted": (
-        ["DELETE FROM ledger_transfer WHERE account_id = :account"], {"balance", "sequence", "open"}),
-    "a transfer is renumbered": ([TRANSFER.format("seq = 11", 10)], {"sequence"}),
-    "the counter is moved": (["UPDATE ledger_balance SET seq = 11 WHERE account_id = :account"], {"sequence"}),
+        ["DELETE FROM ledger_transfer WHERE account_id = :account"], {"balance", "sequence", "open", "budget"}),
+    "a transfer is renumbered": ([TRANSFER.format("seq = 17", 16)], {"sequence"}),
+    "the counter is moved": (["UPDATE ledger_balance SET seq = 17 WHERE account_id = :account"], {"sequence"}),
+    "the time of the latest transfer is moved": (
+        ["UPDATE ledger_balance SET posted_at = posted_at + interval '1 s' WHERE account_id = :account"], {"sequence"}),
     "a transfer and its balance are taken out together": (
         ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 5",
          "UPDATE ledger_balance SET spendable = spendable + 1 WHERE account_id = :account"], {"sequence", "chain"}),
     "a running balance is changed": ([TRANSFER.format("spendable_after = 0", 5)], {"chain"}),
-    "the last running balance is changed": ([TRANSFER.format("spendable_after = 0", 10)], {"chain"}),
+    "the last running balance is changed": ([TRANSFER.format("spendable_after = 0", 16)], {"chain"}),
     "a running balance of posted is changed": ([TRANSFER.format("posted_after = 0", 5)], {"chain"}),
     "usage is dated before what was posted before it": (
         [TRANSFER.format("posted_at = posted_at - interval '1 second'", 5)], {"chain"}),
     "a leg is taken from its operation": ([TRANSFER.format("leg = 2", 8)], {"operation", "ending"}),
     "a leg is made an operation of its own": ([TRANSFER.format("leg = 0, kind = 1", 8)], {"ending"}),
-    "a leg is of another time": ([TRANSFER.format("posted_at = posted_at + interval '1 second'", 8)], {"operation"}),
+    "a leg is of another time": ([TRANSFER.format("posted_at = posted_at - interval '1 second'", 8)], {"operation"}),
     "a leg is of another source": ([TRANSFER.format("source = 'hold_2'", 8)], {"operation"}),
     "a leg is of another subaccount": ([TRANSFER.format("subaccount_id = 'SA'", 8)], {"operation"}),
     "a kind is not in the chart": ([TRANSFER.format("kind = 99", 5)], {"transfer"}),
@@ -99,7 +112,18 @@ TAMPERED = {
     "an end is of another amount": ([TRANSFER.format("amount = 24", 3)], {"ending", "balance", "chain"}),
     "two ends of one opening": (
         ["DROP INDEX ledger_transfer_ending", TRANSFER.format("kind = 51, source = 'hold_1'", 5)], {"ending", "guard"}),
-    "an account has lost its row": (["DELETE FROM ledger_balance WHERE account_id = :account"], {"account"}),
+    "an end is of another subaccount": ([TRANSFER.format("subaccount_id = NULL", 16)], {"ending", "budget"}),
+    "an account has lost its row": (["DELETE FROM ledger_balance WHERE account_id = :account"], {"account", "budget"}),
+    "usage that nobody settled went below zero": (
+        [TRANSFER.format("spendable_after = -1", 5)], {"chain", "overdraft"}),
+    "a hold went below zero": ([TRANSFER.format("spendable_after = -1", 10)], {"chain", "overdraft"}),
+    "more than was held was captured unsettled": (
+        ["UPDATE ledger_transfer SET settled = false WHERE account_id = :account AND seq IN (13, 14)"], {"overdraft"}),
+    "a budget has spent less": ([BUDGET.format("spent = spent - 1")], {"budget"}),
+    "a budget counts from elsewhere": ([BUDGET.format("since = since + 1")], {"budget"}),
+    "a budget counts from nowhere": ([BUDGET.format("since = 18, spent = 0")], {"budget"}),
+    "a budget's month begins in its middle": ([BUDGET.format("month = month + 1")], {"budget"}),
+    "usage of a subaccount is taken from it": ([TRANSFER.format("subaccount_id = NULL", 11)], {"budget"}),
     "a balance has a wrong sign": (
         ["ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_at_risk",
          "UPDATE ledger_balance SET at_risk = -1 WHERE account_id = :account"], {"sign", "balance", "guard"}),
@@ -126,6 +150,16 @@ GUARDS = {
     "DROP INDEX ledger_transfer_opening": "ledger_transfer_opening",
     "ALTER TABLE ledger_transfer DROP CONSTRAINT ledger_transfer_pkey": "ledger_transfer_pkey",
     "ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_held": "ledger_balance_held",
+    "ALTER TABLE ledger_budget DROP CONSTRAINT ledger_budget_spent": "ledger_budget_spent",
+    "ALTER TABLE ledger_budget DROP CONSTRAINT ledger_budget_pkey": "ledger_budget_pkey",
+    "DROP TRIGGER account_moves_epoch ON account": "account_moves_epoch",
+    "ALTER TABLE account_token DISABLE TRIGGER account_token_moves_epoch": "account_token_moves_epoch",
+    "ALTER TABLE subaccount DISABLE TRIGGER ALL": "subaccount_moves_epoch",
+    "DROP TRIGGER subaccount_token_moves_epoch ON subaccount_token": "subaccount_token_moves_epoch",
+    "DROP FUNCTION ledger_lock": "ledger_lock",
+    "ALTER FUNCTION ledger_post SECURITY INVOKER": "ledger_post",
+    "ALTER FUNCTION ledger_charge_one RESET search_path": "ledger_charge_one",
+    "ALTER FUNCTION ledger_charge_all OWNER TO postgres": "ledger_charge_all",
 }
 
 
@@ -137,11 +171,12 @@ async def test_a_guard_that_is_off_is_named(session, statement):
     assert finding.detail.startswith(GUARDS[statement])
 
 
-async def test_a_right_to_write_is_named(session):
-    await session.execute(text("GRANT UPDATE ON ledger_transfer TO prepay_app"))
+@pytest.mark.parametrize("table", ["ledger_transfer", "ledger_budget"])
+async def test_a_right_to_write_is_named(session, table):
+    await session.execute(text(f"GRANT UPDATE ON {table} TO prepay_app"))
     await session.execute(text("SET LOCAL ROLE prepay_app"))
     (finding,) = await ledger.verify(session)
-    assert finding.detail == "prepay_app may write ledger_transfer"
+    assert finding.detail == f"prepay_app may write {table}"
 
 
 async def test_a_sound_book_has_no_findings_and_progress_is_told(db, account, open_with):
@@ -162,7 +197,7 @@ async def test_an_empty_book_is_sound(database):
 async def test_a_broken_book_is_not_read_out_line_by_line(session, account):
     await session.execute(
         text("""INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg,
-            kind, debit, credit) SELECT :account, n, now(), 1, 0, 0, 0, 99, 10, 20 FROM generate_series(11, 400) n"""),
+            kind, debit, credit) SELECT :account, n, now(), 1, 0, 0, 0, 99, 10, 20 FROM generate_series(17, 400) n"""),
         {"account": account},
     )
     findings = await ledger.verify(session)
