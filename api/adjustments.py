@@ -10,17 +10,15 @@ from api.access import Access, OwnAccount
 from api.context import InContext
 from api.idempotency import Intended, Intent, idempotent
 from api.routing import router as make_router
-from api.shapes import Amount, Currency, Moment, Reason, Resource, Shape, SignedAmount
+from api.shapes import LARGEST, Amount, Currency, Moment, Reason, Resource, Shape, SignedAmount
 from models.adjustment import Adjustment
 from rules.access import Caller
-from rules.money import CURRENCY, MICROS_PER_DOLLAR, Money
+from rules.money import CURRENCY, Money
 from rules.problems import Problem
 from store import accounts, adjustments
 
 router = make_router("Adjustments")
 Kind = Literal["promotional", "goodwill", "correction", "opening_balance", "write_off"]
-#: Far above any honest one, and far from what the ledger can count to.
-LARGEST = Money(1_000_000_000 * MICROS_PER_DOLLAR)
 
 
 class NewAdjustment(Shape):

@@ -65,13 +65,14 @@ async def authorize(body: Authorization, context: InContext) -> Response:
             reason = await _reason(context, spender, body)
             if reason in EXHAUSTED and await free_expired(context, {spender.account_id}):
                 reason = await _reason(context, spender, body)
+            known_still = reason != "unauthenticated"  # its token may have ended meanwhile
             answer = AuthorizationAnswer.model_validate(
                 {
                     "livemode": context.livemode,
                     "allowed": reason is None,
                     "reason": reason,
-                    "account": spender.account_id,
-                    "subaccount": spender.subaccount_id,
+                    "account": spender.account_id if known_still else None,
+                    "subaccount": spender.subaccount_id if known_still else None,
                 }
             )
     return Response(answer.model_dump_json(), media_type="application/json")

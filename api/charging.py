@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from api.context import Context
 from api.outages import as_problem
 from ledger.charging import CONFLICT, POSTED, REPLAYED, STALE, Charge, Charged
@@ -17,6 +19,7 @@ from store.hold_expiry import accounts_due_among, expire_due
 from store.holds import EXHAUSTED
 from store.spenders import Key, Known
 
+log = structlog.get_logger("api")
 TRIES = 3
 _DETAILS = {
     "account_closed": "The account is closed.",
@@ -31,7 +34,7 @@ _DETAILS = {
 _PARAMS = {"sender_not_allowed": "sender_id", "settled_too_late": "settled"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Usage:
     """A charge that is asked for, well-formed and by somebody who may ask."""
 
@@ -105,7 +108,7 @@ async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged 
         places = []
         for place, answer in zip(found, posted, strict=True):
             if isinstance(answer, BaseException):
-                answers[place] = as_problem(answer) or _internal(answer)
+                answers[place] = as_problem(answer) or _internal(wanted[place], answer)
             elif answer.outcome == STALE:
                 context.spenders.forget(wanted[place].account_id, wanted[place].subaccount_id)
                 places.append(place)
@@ -188,5 +191,6 @@ def _busy() -> Problem:
     return Problem("unavailable", detail, retry_after_seconds=1)
 
 
-def _internal(error: BaseException) -> Problem:
-    raise error
+def _internal(usage: Usage, error: BaseException) -> Problem:
+    log.error("charge_failed", account_id=usage.account_id, exc_info=error)
+    return Problem("internal_error", "Its outcome is unknown. Send the same charge again.")

@@ -6,7 +6,6 @@ from fastapi import Depends, Query, Response
 from pydantic import Field
 
 from api.access import Access, OwnAccount
-from api.adjustments import LARGEST
 from api.charging import refusal_of
 from api.context import Context, InContext
 from api.idempotency import REPLAYED
@@ -151,8 +150,6 @@ async def capture_hold(
     body = body or Capture()
     if body.settled and not caller.is_operator:
         raise Problem("forbidden", "Only an operator captures settled usage.", param="settled")
-    if body.amount is not None and body.amount > LARGEST:
-        raise Problem("amount_too_large", f"A capture is at most {LARGEST}.", param="amount", maximum=str(LARGEST))
     async with context.database.transaction() as session:
         kept = await holds.capture(
             session,

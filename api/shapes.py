@@ -17,8 +17,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from rules.money import CURRENCY, Money, MoneyError
+from rules.money import CURRENCY, MICROS_PER_DOLLAR, Money, MoneyError
 
+#: Of one charge, hold or adjustment: far above any honest one, and far from what the ledger can count to.
+LARGEST = Money(1_000_000_000 * MICROS_PER_DOLLAR)
 Item = TypeVar("Item")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -63,7 +65,10 @@ def _answered(value: object) -> Money:
 
 
 def _above_zero(value: object) -> Money:
-    return _amount(value, signed=False, positive=True, whole_cents=False)
+    amount = _amount(value, signed=False, positive=True, whole_cents=False)
+    if amount > LARGEST:
+        raise PydanticCustomError("amount_too_large", "must be at most {maximum}", {"maximum": str(LARGEST)})
+    return amount
 
 
 def _not_negative(value: object) -> Money:
@@ -98,7 +103,7 @@ AmountAboveZero = Annotated[
     Money,
     PlainValidator(_above_zero),
     _AS_TEXT,
-    _schema("Dollars above zero, up to six places", "^" + _PLACES, "0.0055"),
+    _schema(f"Dollars above zero, up to six places, at most {LARGEST}", "^" + _PLACES, "0.0055"),
 ]
 #: A limit in a request: zero is one.
 AmountOrZero = Annotated[

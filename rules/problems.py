@@ -99,8 +99,8 @@ KINDS: dict[str, Kind] = {
     "amount_too_large": Kind(
         422,
         "Above the maximum",
-        "A recharge is at most `max_recharge`, a setting of this installation.",
-        "Send at most the `maximum` in the answer, or several recharges.",
+        "A recharge is at most `max_recharge`, a setting of this installation; all else at most a billion dollars.",
+        "Send at most the `maximum` in the answer, or several times.",
     ),
     "currency_not_supported": Kind(
         422, "US dollars only", "All amounts are US dollars.", 'Leave `currency` out or send "usd".'
