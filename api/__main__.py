@@ -1,5 +1,6 @@
 """Run the API: ``python -m api``, with the settings of the environment."""
 
+import gc
 import os
 
 import structlog
@@ -27,8 +28,12 @@ def main() -> None:
         environment=settings.environment,
         pid=os.getpid(),
     )
+    app = create_app(context)
+    # What lives as long as the process is not looked through again at each collection: a batch makes many objects.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        create_app(context),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",

@@ -32,6 +32,8 @@ _DETAILS = {
     "balance_exhausted": "The amount is more than what is available.",
 }
 _PARAMS = {"sender_not_allowed": "sender_id", "settled_too_late": "settled"}
+#: An account, its subaccount or None, and micros.
+Wish = tuple[str, str | None, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,11 @@ class Usage:
     sender_id: str | None = None
     settled: bool = False
 
+    @property
+    def wish(self) -> Wish:
+        """Who wants to spend how many micros."""
+        return self.account_id, self.subaccount_id, self.amount.micros
+
 
 async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaitable[None]]) -> Charged:
     """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown.
@@ -54,7 +61,7 @@ async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaita
     ``admit`` looks at the caller again when the facts have changed: its credentials may be among them.
     """
     answer = await _post_one(context, usage, admit=admit)
-    if answer.outcome in EXHAUSTED and await free_expired(context, {usage.account_id}):
+    if answer.outcome in EXHAUSTED and await free_expired(context, [usage.wish]):
         answer = await _post_one(context, usage, admit=admit)
     if (problem := refused(answer)) is not None:
         raise problem
@@ -65,7 +72,7 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     """Post many, an account's in the order given; each has its own answer."""
     answers = await _post_many(context, wanted)
     short = [place for place, answer in enumerate(answers) if isinstance(answer, Problem) and answer.code in EXHAUSTED]
-    freed = await free_expired(context, {wanted[place].account_id for place in short}) if short else set[str]()
+    freed = await free_expired(context, [wanted[place].wish for place in short]) if short else set[str]()
     again = [place for place in short if wanted[place].account_id in freed]
     if again:
         for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
@@ -73,19 +80,25 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     return answers
 
 
-async def free_expired(context: Context, account_ids: set[str]) -> set[str]:
-    """Free what expired holds of these accounts still keep, so that nobody waits for the sweep; whose there were."""
+async def free_expired(context: Context, refused: Sequence[Wish]) -> set[str]:
+    """Free what expired holds still keep of accounts that were refused something, so that nobody waits for the sweep.
+
+    Returns the accounts that may be asked again: where there were such holds, or others have freed them just before.
+    """
     now = context.now()
-    holding = await context.funds.holding(account_ids)
+    funds = await context.funds.many([(account_id, subaccount_id) for account_id, subaccount_id, _ in refused])
+    of_each = list(zip(refused, funds, strict=True))
+    roomy = {account_id for (account_id, _, micros), left in of_each if left.allow(micros)}
+    holding = {account_id for (account_id, *_), left in of_each if left.held_micros}
     if not holding:  # as nearly always: a refusal costs no transaction
-        return set()
+        return roomy
     async with context.database.transaction() as session:
         due = await accounts_due_among(session, holding, now=now)
     for account_id in due:
         async with context.database.transaction() as session:
             while await expire_due(session, account_id=account_id, now=now):
                 continue
-    return due
+    return due | roomy
 
 
 async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:

@@ -1,18 +1,19 @@
 """Usage in batches: up to 10,000 charges of many accounts, each with its own answer, an account's in order."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends
 from fastapi.responses import Response
-from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, Field, SkipValidation, ValidationError
 from pydantic_core import to_json
 
 from api.charging import Usage, post_many
 from api.context import InContext
 from api.lean import LeanBatchRoute
 from api.outages import outages_answered
-from api.problems import FieldProblem, field_problem
+from api.problems import field_problem
 from api.routing import router as make_router
 from api.shapes import Resource, Shape
 from api.spending_access import SpendingAccess
@@ -23,6 +24,10 @@ from rules.problems import Problem
 
 router = make_router("Usage", route_class=LeanBatchRoute)
 MOST = 10_000
+PIECE = 1_000
+SLICE = 100
+#: A charge that may be posted, or the result of one that is malformed.
+Item = Usage | dict[str, Any]
 
 
 class NewBatchUsage(NewUsage):
@@ -31,28 +36,10 @@ class NewBatchUsage(NewUsage):
     account: str = Field(max_length=20, description="The main account that pays")
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """An item that is no charge, and why."""
-
-    reference: str | None
-    problem: FieldProblem
-
-
-def _by_itself(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """A malformed charge fails alone."""
-    try:
-        return validate(value)
-    except ValidationError as error:
-        reference = cast("dict[str, object]", value).get("reference") if isinstance(value, dict) else None
-        first = error.errors(include_url=False, include_input=False)[0]
-        return Malformed(reference if isinstance(reference, str) else None, field_problem({**first}))
-
-
 class UsageBatch(Shape):
-    """Charges in the order in which they are decided."""
+    """Charges in the order in which they are decided. Each is checked by itself: a malformed one fails alone."""
 
-    charges: list[Annotated[NewBatchUsage, WrapValidator(_by_itself)]] = Field(min_length=1, max_length=MOST)
+    charges: list[SkipValidation[NewBatchUsage]] = Field(min_length=1, max_length=MOST)
 
 
 class UsageResult(BaseModel):
@@ -81,20 +68,41 @@ async def charge_usage_batch(
     A result with the code ``unavailable`` or ``internal_error`` says that its outcome is unknown: send it again.
     """
     results: list[dict[str, Any]] = []
-    wanted: list[Usage] = []
-    places: list[int] = []
-    for place, charge in enumerate(cast("list[NewBatchUsage | Malformed]", body.charges)):
-        if isinstance(charge, Malformed):
-            results.append(_invalid(charge))
-            continue
-        wanted.append(asked(charge, account_id=charge.account, caller=caller))
-        places.append(place)
-        results.append({"reference": charge.reference})
+    before: list[Item] = []
+    posting: asyncio.Task[list[Charged | Problem]] | None = None
+    # While the database posts one piece the next is read, and the one before is written.
     with outages_answered():
-        answers = await post_many(context, wanted)
-    for place, answer in zip(places, answers, strict=True):
-        results[place] |= _result(answer)
-    return Response(to_json({"livemode": context.livemode, "results": results}), media_type="application/json")
+        for start in range(0, len(body.charges), PIECE):
+            items = await _read(body.charges[start : start + PIECE], caller)
+            answers = [] if posting is None else await posting
+            usages = [item for item in items if isinstance(item, Usage)]
+            posting = asyncio.create_task(post_many(context, usages))
+            results += _results(before, answers)
+            before = items
+        answers = [] if posting is None else await posting
+    results += _results(before, answers)
+    shown = to_json({"livemode": context.livemode, "results": results})
+    return Response(shown, media_type="application/json")
+
+
+async def _read(charges: Sequence[object], caller: Caller) -> list[Item]:
+    """Each charge, or what is wrong with it; others are served meanwhile."""
+    items: list[Item] = []
+    for place, fields in enumerate(charges):
+        if place % SLICE == 0:
+            await asyncio.sleep(0)
+        try:
+            charge = NewBatchUsage.model_validate(fields)
+        except ValidationError as error:
+            items.append(_invalid(fields, error))
+        else:
+            items.append(asked(charge, account_id=charge.account, caller=caller))
+    return items
+
+
+def _results(items: Sequence[Item], answers: Sequence[Charged | Problem]) -> list[dict[str, Any]]:
+    left = iter(answers)
+    return [{"reference": item.reference} | _result(next(left)) if isinstance(item, Usage) else item for item in items]
 
 
 def _result(answer: Charged | Problem) -> dict[str, Any]:
@@ -115,12 +123,14 @@ def _result(answer: Charged | Problem) -> dict[str, Any]:
     }
 
 
-def _invalid(charge: Malformed) -> dict[str, Any]:
+def _invalid(fields: object, error: ValidationError) -> dict[str, Any]:
+    problem = field_problem({**error.errors(include_url=False, include_input=False)[0]})
+    reference = cast("dict[str, object]", fields).get("reference") if isinstance(fields, dict) else None
     return {
-        "reference": charge.reference,
+        "reference": reference if isinstance(reference, str) else None,
         "status": "invalid",
-        "code": charge.problem.code,
-        "param": charge.problem.param,
-        "detail": charge.problem.message,
+        "code": problem.code,
+        "param": problem.param,
+        "detail": problem.message,
         "transaction": None,
     }

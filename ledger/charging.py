@@ -35,7 +35,7 @@ CONFLICT = "conflict"
 STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that would take three times as long to make
 class Charge:
     """One charge of usage, and how it was judged before it came here."""
 
@@ -57,7 +57,7 @@ class Charge:
     has_budget: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Charged:
     """The answer to a charge. `outcome`: posted, replayed, conflict, stale, or the error code of a refusal."""
 

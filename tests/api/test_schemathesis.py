@@ -29,6 +29,8 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
+#: A malformed item of a batch fails alone, in an answer of 200.
+ITEM_BY_ITEM = {"POST /v1/usage/batch"}
 EXAMPLES = 6
 OPERATOR = {"Authorization": f"Bearer {DEVELOPMENT_OPERATOR_KEY}"}
 #: They wait for a worker, which these tests do not have.
@@ -69,4 +71,5 @@ async def test_answers_are_as_described(shared_api, account, label, mode, data):
     if "data" in sent:
         request["content"] = sent["data"]
     answer = await shared_api.anyone.request(**request)
-    case.validate_response(answer, checks=CHECKS)
+    checks = [check for check in CHECKS if label not in ITEM_BY_ITEM or check is not negative_data_rejection]
+    case.validate_response(answer, checks=checks)
