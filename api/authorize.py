@@ -63,7 +63,8 @@ async def authorize(body: Authorization, context: InContext) -> Response:
         if known is not None:
             spender = known.spender
             reason = await _reason(context, spender, body)
-            if reason in EXHAUSTED and await free_expired(context, {spender.account_id}):
+            wish = (spender.account_id, spender.subaccount_id, _micros(body))
+            if reason in EXHAUSTED and await free_expired(context, [wish]):
                 reason = await _reason(context, spender, body)
             known_still = reason != "unauthenticated"  # its token may have ended meanwhile
             answer = AuthorizationAnswer.model_validate(
@@ -90,7 +91,11 @@ async def _reason(context: Context, spender: Spender, body: Authorization) -> st
     reason = refusal(spender, sender_id=body.sender_id, settled=False, now=now)
     if reason is not None:
         return reason
-    amount = 1 if body.amount is None else body.amount.micros
+    amount = _micros(body)
     if spender.subaccount_id is not None and not funds.within_budget(amount, month_of(now, spender.timezone)):
         return "budget_exhausted"
     return "balance_exhausted" if funds.available_micros < amount else None
+
+
+def _micros(body: Authorization) -> int:
+    return 1 if body.amount is None else body.amount.micros

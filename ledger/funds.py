@@ -1,7 +1,7 @@
 """What an account has to spend right now, read for many callers at once. Nothing is locked and nothing is kept."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -40,6 +40,11 @@ class Funds:
         spent = self.budget_spent_micros if month <= self.budget_month else 0
         return spent + amount_micros <= self.budget_micros
 
+    def allow(self, amount_micros: int) -> bool:
+        """Whether balance and budget allow `amount_micros` in the month that the budget counts."""
+        within = self.budget_month is None or self.within_budget(amount_micros, self.budget_month)
+        return within and amount_micros <= self.available_micros
+
 
 class FundsReader:
     """Reads funds, many callers' with one statement. Build one per process and close it at the end."""
@@ -52,14 +57,11 @@ class FundsReader:
         """The funds of an open account. Raises the driver's errors, or OverloadedError."""
         return await self._reads.ask((account_id, subaccount_id))
 
-    async def holding(self, account_ids: Iterable[str]) -> set[str]:
-        """Those of `account_ids` of which something is held."""
-        wanted = list(account_ids)
-        found: set[str] = set()
-        for start in range(0, len(wanted), MOST):
-            part = wanted[start : start + MOST]
-            funds = await asyncio.gather(*map(self.read, part))
-            found |= {account for account, funds_of in zip(part, funds, strict=True) if funds_of.held_micros}
+    async def many(self, keys: Sequence[Key]) -> list[Funds]:
+        """The funds of many, in order."""
+        found: list[Funds] = []
+        for start in range(0, len(keys), MOST):
+            found += await asyncio.gather(*(self._reads.ask(key) for key in keys[start : start + MOST]))
         return found
 
     async def close(self) -> None:
