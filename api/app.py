@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from api import (
     accounts,
@@ -65,6 +66,20 @@ ROUTERS = (
 )
 
 
+class Application(FastAPI):
+    """FastAPI, but for the routes that are called millions of times a day (decision 17)."""
+
+    lean: LeanRoutes
+    lean_in_envelope: Envelope
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.lean.serves(scope):
+            scope["app"] = self
+            await self.lean_in_envelope(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def _operation_id(route: APIRoute) -> str:
     return route.name
 
@@ -77,7 +92,7 @@ def create_app(context: Context) -> FastAPI:
         async with context:
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Prepay",
         version="0.1.0",
         summary="Prepaid balances: cards and US bank debit in, a double-entry ledger, usage out",
@@ -94,6 +109,7 @@ def create_app(context: Context) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app, dialects={plivo_errors.PREFIX: plivo_errors.answer})
-    lean = LeanRoutes(route for router in ROUTERS for route in router.routes)
-    app.add_middleware(Envelope, context=context, metrics=metrics, lean=lean)
+    app.add_middleware(Envelope, context=context, metrics=metrics)
+    app.lean = LeanRoutes(route for router in ROUTERS for route in router.routes)
+    app.lean_in_envelope = Envelope(app.lean, context=context, metrics=metrics)
     return app

@@ -8,7 +8,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.context import Context
-from api.lean import LeanRoutes
 from api.metrics import Metrics
 from rules.problems import Problem
 from store.ids import new_id
@@ -26,13 +25,12 @@ HEADERS = {
 
 
 class Envelope:
-    """ASGI middleware: the outermost of ours."""
+    """ASGI middleware around everything that answers."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, metrics: Metrics, lean: LeanRoutes) -> None:
+    def __init__(self, app: ASGIApp, *, context: Context, metrics: Metrics) -> None:
         self.app = app
         self.context = context
         self.metrics = metrics
-        self.lean = lean
         secure = context.public_url.startswith("https://")
         headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -58,11 +56,7 @@ class Envelope:
             await send(message)
 
         try:
-            if (route := self.lean.find(scope)) is not None:
-                response = await route.respond(request)
-                await response(scope, receive, send_in_envelope)
-            else:
-                await self.app(scope, receive, send_in_envelope)
+            await self.app(scope, receive, send_in_envelope)
         except Exception as error:  # the last line: no stack trace may leave
             log.exception("request_failed", exc_info=error)
             if status:
