@@ -168,11 +168,11 @@ async def _post_all(
         runnings,
         [item.reference for item in items],
         [item.amount_micros for item in items],
-        [item.kind for item in items],
-        [item.settled for item in items],
-        [item.subaccount_id for item in items],
-        [item.sender_id for item in items],
-        [item.description for item in items],
+        _unless_all([item.kind for item in items], Kind.USAGE),
+        _unless_all([item.settled for item in items], False),
+        _unless_all([item.subaccount_id for item in items], None),
+        _unless_all([item.sender_id for item in items], None),
+        _unless_all([item.description for item in items], None),
     )
     left_out: set[str] = set()
     for account, spendable, seq, posted_at in zip(accounts, spendables, seqs, posted_ats, strict=True):
@@ -184,6 +184,11 @@ async def _post_all(
             after -= charges[place].amount_micros
             answers[place] = Charged(account, POSTED, seq + nth, after, posted_at)
     return left_out
+
+
+def _unless_all(column: list[Any], value: object) -> list[Any] | None:
+    """The column, but nothing for one that says nothing: the driver looks at every element that it sends."""
+    return None if column.count(value) == len(column) else column
 
 
 async def _with_used_references(

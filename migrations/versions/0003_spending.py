@@ -156,7 +156,7 @@ COMMENT ON FUNCTION ledger_set_budget IS 'Sets, or with null removes, the monthl
 
 # Three statements for any number of charges: nothing is looked up, nothing is looped over. What cannot be charged as it
 # stands (too little money, another epoch, a threshold to be crossed) is left out, account by account, for ledger_charge_each;
-# a reference used before is a unique violation, and nothing is posted.
+# a reference used before is a unique violation, and nothing is posted. Columns that say nothing (kind usage, not settled) may be null.
 CHARGE_ALL = """
 CREATE FUNCTION ledger_charge_all(
     p_now timestamptz,
@@ -202,7 +202,7 @@ BEGIN
     INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit, credit,
         settled, key, subaccount_id, sender_id, description)
     SELECT i.account, seqs[i.place] + i.nth, posted_ats[i.place], i.amount, spendables[i.place] - i.running,
-        spendables[i.place] + v_rests[i.place] - i.running, 0, i.kind, 1, 10, i.settled, i.key, i.subaccount, i.sender, i.description
+        spendables[i.place] + v_rests[i.place] - i.running, 0, coalesce(i.kind, 1), 1, 10, coalesce(i.settled, false), i.key, i.subaccount, i.sender, i.description
     FROM unnest(p_places, p_owners, p_nths, p_runnings, p_keys, p_amounts, p_kinds, p_settled, p_subaccounts, p_senders,
         p_descriptions) AS i (place, account, nth, running, key, amount, kind, settled, subaccount, sender, description)
     WHERE seqs[i.place] >= 0;
