@@ -5,6 +5,7 @@ import os
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.context import Context
@@ -28,7 +29,11 @@ def main() -> None:
         environment=settings.environment,
         pid=os.getpid(),
     )
-    app = create_app(context)
+    serve(create_app(context), settings)
+
+
+def serve(app: ASGIApp, settings: Settings) -> None:
+    """Serve ``app`` by the process's server, which the benchmarks use as well."""
     # What lives as long as the process is not looked through again at each collection: a batch makes many objects.
     gc.collect()
     gc.freeze()

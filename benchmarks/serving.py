@@ -1,8 +1,8 @@
 """The API as it is shipped, with the bare routes beside it in the same process: ``python -m benchmarks.serving``."""
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.__main__ import serve
 from api.app import create_app
 from api.context import Context
 from benchmarks.bare import PREFIX, bare_app
@@ -23,20 +23,10 @@ class Switch:
 
 
 def main() -> None:
-    """Serve with the settings of the environment and the server options of ``python -m api``."""
+    """Serve with the settings of the environment, as ``python -m api`` does."""
     settings = Settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
-    uvicorn.run(
-        Switch(create_app(Context(settings=settings)), bare_app()),
-        host=settings.api_host,
-        port=settings.api_port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-    )
+    serve(Switch(create_app(Context(settings=settings)), bare_app()), settings)
 
 
 if __name__ == "__main__":
