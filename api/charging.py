@@ -1,6 +1,6 @@
 """Charges from the door to the book: judged by facts in memory, posted in groups, judged again when those are stale."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from rules.problems import Problem
 from rules.spending import Spender, refusal
 from store.hold_expiry import accounts_due_among, expire_due
 from store.holds import EXHAUSTED
-from store.spenders import Key, Known
+from store.spenders import Known
 
 log = structlog.get_logger("api")
 TRIES = 3
@@ -105,7 +105,8 @@ async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged 
     answers: list[Charged | Problem | None] = [None] * len(wanted)
     places: list[int] = list(range(len(wanted)))
     for _ in range(TRIES):
-        known = await _facts(context, {(wanted[place].account_id, wanted[place].subaccount_id) for place in places})
+        known = await context.spenders.many((wanted[place].account_id, wanted[place].subaccount_id) for place in places)
+        epochs = _oldest(known.values())
         now = context.now()
         charges: list[Charge] = []
         found: list[int] = []
@@ -115,7 +116,7 @@ async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged 
             if spender is None:
                 answers[place] = unknown(usage)
             else:
-                charges.append(_judged(usage, spender.spender, now=now))
+                charges.append(_judged(usage, spender.spender, epoch=epochs[usage.account_id], now=now))
                 found.append(place)
         posted = await context.group_commit.charge_batch(charges)
         places = []
@@ -160,7 +161,8 @@ async def _post_one(context: Context, usage: Usage, *, admit: Callable[[], Await
         known = await context.spenders.known(usage.account_id, usage.subaccount_id)
         if known is None:
             raise unknown(usage)
-        answer = await context.group_commit.charge(_judged(usage, known.spender, now=context.now()))
+        charge = _judged(usage, known.spender, epoch=known.spender.epoch, now=context.now())
+        answer = await context.group_commit.charge(charge)
         if answer.outcome != STALE:
             return answer
         context.spenders.forget(usage.account_id, usage.subaccount_id)
@@ -169,19 +171,15 @@ async def _post_one(context: Context, usage: Usage, *, admit: Callable[[], Await
     raise _busy()
 
 
-async def _facts(context: Context, keys: set[Key]) -> dict[Key, Known]:
-    """The facts, an account's all of one epoch: stale for all of its charges or for none, so that order is kept."""
-    known = await context.spenders.many(keys)
-    newest: dict[str, int] = {}
-    for (account_id, _), found in known.items():
-        newest[account_id] = max(newest.get(account_id, 0), found.spender.epoch)
-    older = {key for key, found in known.items() if found.spender.epoch < newest[key[0]]}
-    for key in older:
-        context.spenders.forget(*key)
-    return known | await context.spenders.many(older)
+def _oldest(known: Iterable[Known]) -> dict[str, int]:
+    """Each account's oldest epoch: all of its charges are stale, or none is, so that their order is kept."""
+    epochs: dict[str, int] = {}
+    for spender in (each.spender for each in known):
+        epochs[spender.account_id] = min(spender.epoch, epochs.get(spender.account_id, spender.epoch))
+    return epochs
 
 
-def _judged(usage: Usage, spender: Spender, *, now: datetime) -> Charge:
+def _judged(usage: Usage, spender: Spender, *, epoch: int, now: datetime) -> Charge:
     terms = spender.subaccount
     return Charge(
         account_id=usage.account_id,
@@ -192,7 +190,7 @@ def _judged(usage: Usage, spender: Spender, *, now: datetime) -> Charge:
         subaccount_id=usage.subaccount_id,
         sender_id=usage.sender_id,
         description=usage.description,
-        epoch=spender.epoch,
+        epoch=epoch,
         refusal=refusal(spender, sender_id=usage.sender_id, settled=usage.settled, now=now),
         budget_month=None if terms is None else month_of(now, spender.timezone),
         has_budget=terms is not None and terms.has_budget,
