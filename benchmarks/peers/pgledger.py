@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from random import randrange
 
@@ -38,6 +39,7 @@ async def run(bench: Bench, files: Sequence[Path]) -> None:
             bench.add(Figure(key=key, note=_WITHOUT))
         return
     async with _peer(bench, files) as (theirs, theirs_hot), bench.stack.book() as book, ways(book) as ours:
+        note = f"pgledger from {', '.join(_named(file) for file in files)}"
         cases = {
             "T15": (ours["groups"], theirs),
             "T15 hot": (ours["hot groups"], theirs_hot),
@@ -52,7 +54,11 @@ async def run(bench: Bench, files: Sequence[Path]) -> None:
             pair = {"ours": our, "pgledger": their}
             found = await bench.loads(key, pair, dict.fromkeys(pair, 64))
             values, limits = (tuple(run.rate for run in found[name]) for name in pair)
-            bench.add(Figure(key=key, values=values, limits=limits))
+            bench.add(Figure(key=key, values=values, limits=limits, note=note))
+
+
+def _named(file: Path) -> str:
+    return f"{file.name} (sha256 {sha256(file.read_bytes()).hexdigest()[:12]})"
 
 
 @asynccontextmanager
