@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,12 +27,16 @@ from tests.api.client import Api, Clock, serving, settings_for
 ZONE = "America/New_York"
 EXHAUSTED = {"budget_exhausted", "balance_exhausted"}
 LATE = timedelta(days=30)
-amounts = st.integers(1, 60)
+amounts = st.integers(1, 40)
 references = st.integers(0, 24).map("r{}".format)
 payers = st.integers(0, 3)
 """0 is the main account, the others its subaccounts."""
 senders = st.sampled_from([None, None, "A", "B"])
-lists = st.sampled_from([None, [], ["A"], ["A", "B"]])
+waits = st.tuples(
+    st.sampled_from([timedelta()] * 6 + [timedelta(seconds=61), timedelta(hours=2), timedelta(days=10)]), st.booleans()
+)
+budgets = st.none() | st.integers(0, 120)
+lists = st.sampled_from([None, None, [], ["A"], ["A", "B"]])
 
 
 @dataclass(frozen=True)
@@ -180,16 +184,18 @@ class Spending(RuleBasedStateMachine):
     async def _call(self, method: str, path: str, body: Any, door: int) -> Any:
         return await self.doors[door % 2].operator.request(method, f"{self.path}{path}", json=body)
 
-    @initialize(credit=st.integers(0, 300))
-    def open(self, credit):
+    @initialize(credit=st.integers(0, 900), limits=st.tuples(*[budgets] * 3))
+    def open(self, credit, limits):
         async def make():
             account = await self.doors[0].open_account(timezone=ZONE)
-            return [account, *[await self.doors[0].subaccount(account) for _ in range(3)]]
+            shown = [None if limit is None else str(Money(limit)) for limit in limits]
+            return [account, *[await self.doors[0].subaccount(account, monthly_budget=limit) for limit in shown]]
 
         made = self.run(make())
         self.account = made[0].id
         self.path = f"/v1/accounts/{self.account}"
-        self.truth = Truth([Payer(one.id, one.token) for one in made], now=self.clock.time)
+        payers = [Payer(one.id, one.token, budget=limit) for one, limit in zip(made, (None, *limits), strict=True)]
+        self.truth = Truth(payers, now=self.clock.time)
         self.recharges: dict[str, str] = {}
         self.adjustments: dict[str, int] = {}
         if credit:
@@ -214,6 +220,7 @@ class Spending(RuleBasedStateMachine):
         return answer.json()["code"]
 
     @rule(
+        after=waits,
         door=st.integers(0, 1),
         reference=references,
         amount=amounts,
@@ -222,12 +229,14 @@ class Spending(RuleBasedStateMachine):
         settled=st.sampled_from([False, False, False, True]),
         kind=st.sampled_from(["usage", "usage", "fee"]),
     )
-    def charge(self, door, reference, amount, payer, sender, settled, kind):
+    def charge(self, door, reference, amount, payer, sender, settled, kind, after):
+        self.wait(after)
         self.charge_one(reference, Charge(amount, payer, sender, kind, settled), door)
 
-    @rule(door=st.integers(0, 1), n=st.integers(0, 99))
+    @rule(after=waits, door=st.integers(0, 1), n=st.integers(0, 99))
     @precondition(lambda self: self.truth.stored)
-    def retry(self, door, n):
+    def retry(self, door, n, after):
+        self.wait(after)
         reference, (charge, _) = sorted(self.truth.stored.items())[n % len(self.truth.stored)]
         if charge.expires_in is None:
             self.charge_one(reference, charge, door)
@@ -248,13 +257,15 @@ class Spending(RuleBasedStateMachine):
         self.compare()
 
     @rule(
+        after=waits,
         door=st.integers(0, 1),
         items=st.lists(
             st.tuples(references, st.builds(Charge, amounts, payers, senders, settled=st.booleans())), max_size=8
         ),
         twice=st.booleans(),
     )
-    def batch(self, door, items, twice):
+    def batch(self, door, items, twice, after):
+        self.wait(after)
         if not items:
             return
         body = {"charges": [self.body(reference, charge, batch=True) for reference, charge in items]}
@@ -303,9 +314,10 @@ class Spending(RuleBasedStateMachine):
             )
         return ledger.transaction_id(self.account, seq)
 
-    @rule(amount=st.integers(1, 120), payer=payers, count=st.integers(2, 12), one_reference=st.booleans())
-    def many_at_once(self, amount, payer, count, one_reference):
+    @rule(after=waits, amount=st.integers(1, 120), payer=payers, count=st.integers(2, 12), one_reference=st.booleans())
+    def many_at_once(self, amount, payer, count, one_reference, after):
         """Through both doors; which of them pass is for the book to say, how many is not."""
+        self.wait(after)
         charge = Charge(amount, payer)
         names = [f"at-once-{len(self.truth.stored)}-{0 if one_reference else n}" for n in range(count)]
         wanted = 1 if one_reference else count
@@ -329,9 +341,10 @@ class Spending(RuleBasedStateMachine):
             assert set(outcomes) - {"posted"} == {barred or self.truth.short(charge)}
         self.compare()
 
-    @rule(door=st.integers(0, 1), amount=st.none() | amounts, payer=payers, sender=senders)
-    def authorize(self, door, amount, payer, sender):
+    @rule(after=waits, door=st.integers(0, 1), amount=st.none() | amounts, payer=payers, sender=senders)
+    def authorize(self, door, amount, payer, sender, after):
         """The same answer as usage would have, without any effect but on expired holds."""
+        self.wait(after)
         who, charge = self.truth.payers[payer], Charge(amount or 1, payer, sender)
         expected = self.truth.barred(charge) or self.truth.short(charge)
         if expected in EXHAUSTED and self.truth.expire():
@@ -346,6 +359,7 @@ class Spending(RuleBasedStateMachine):
     # Holds
 
     @rule(
+        after=waits,
         door=st.integers(0, 1),
         reference=references,
         amount=amounts,
@@ -353,7 +367,8 @@ class Spending(RuleBasedStateMachine):
         sender=senders,
         expires_in=st.sampled_from([60, 3600, 86400]),
     )
-    def reserve(self, door, reference, amount, payer, sender, expires_in):
+    def reserve(self, door, reference, amount, payer, sender, expires_in, after):
+        self.wait(after)
         self.reserve_one(reference, Charge(amount, payer, sender, expires_in=expires_in), door)
 
     def reserve_one(self, reference, charge, door):
@@ -378,9 +393,16 @@ class Spending(RuleBasedStateMachine):
     def some_hold(self, n):
         return sorted(self.truth.holds.values(), key=lambda hold: hold.id)[n % len(self.truth.holds)]
 
-    @rule(door=st.integers(0, 1), n=st.integers(0, 99), amount=st.none() | st.integers(1, 90), settled=st.booleans())
+    @rule(
+        after=waits,
+        door=st.integers(0, 1),
+        n=st.integers(0, 99),
+        amount=st.none() | st.integers(1, 90),
+        settled=st.booleans(),
+    )
     @precondition(lambda self: self.truth.holds)
-    def capture(self, door, n, amount, settled):
+    def capture(self, door, n, amount, settled, after):
+        self.wait(after)
         hold = self.some_hold(n)
         micros = amount or hold.amount
         if (hold.status, hold.captured, hold.settled) == ("captured", micros, settled):
@@ -394,9 +416,10 @@ class Spending(RuleBasedStateMachine):
             hold.status, hold.captured, hold.settled = "captured", micros, settled
         self.compare()
 
-    @rule(door=st.integers(0, 1), n=st.integers(0, 99))
+    @rule(after=waits, door=st.integers(0, 1), n=st.integers(0, 99))
     @precondition(lambda self: self.truth.holds)
-    def release(self, door, n):
+    def release(self, door, n, after):
+        self.wait(after)
         hold = self.some_hold(n)
         expected = None if hold.status == "released" else self.ended(hold)
         answer = self.call("POST", f"/holds/{hold.id}/release", door=door)
@@ -405,20 +428,18 @@ class Spending(RuleBasedStateMachine):
             hold.status = "released"
         self.compare()
 
-    @rule()
-    def sweep(self):
-        async def expire():
-            async with self.doors[0].context.database.transaction() as session:
-                await expire_due(session, account_id=self.account, now=self.clock.now())
-
-        self.run(expire())
-        self.truth.expire()
-        self.compare()
-
-    @rule(by=st.sampled_from([timedelta(seconds=61), timedelta(hours=1), timedelta(days=1), timedelta(days=10)]))
-    def time_passes(self, by):
+    def wait(self, after):
+        """Let time pass before what is asked next, and let the sweep come by, or not."""
+        by, swept = after
         self.clock.time += by
-        self.compare()
+        self.truth.now = self.clock.time
+        if swept:
+            self.run(self._sweep())
+            self.truth.expire()
+
+    async def _sweep(self):
+        async with self.doors[0].context.database.transaction() as session:
+            await expire_due(session, account_id=self.account, now=self.clock.now())
 
     # Money in
 
@@ -429,7 +450,7 @@ class Spending(RuleBasedStateMachine):
             except (AlreadyEndedError, KeyReusedError) as error:
                 return type(error)
 
-    @rule(n=st.integers(0, 5), amount=st.integers(-80, 200).filter(bool))
+    @rule(n=st.integers(0, 5), amount=st.integers(-80, 300).filter(bool))
     def adjust(self, n, amount):
         key = f"adj_{n}"
         before = self.adjustments.setdefault(key, amount)
@@ -464,53 +485,50 @@ class Spending(RuleBasedStateMachine):
 
     # Who may spend
 
-    @rule(door=st.integers(0, 1), payer=st.integers(1, 3), budget=st.none() | st.integers(0, 150))
-    def set_budget(self, door, payer, budget):
-        self.change(door, payer, monthly_budget=None if budget is None else str(Money(budget)))
-        if not self.truth.payers[payer].deleted:
-            self.truth.payers[payer].budget = budget
-        self.compare()
-
-    @rule(door=st.integers(0, 1), payer=st.integers(1, 3), enabled=st.booleans())
-    def enable(self, door, payer, enabled):
-        self.change(door, payer, enabled=enabled)
+    @rule(
+        door=st.integers(0, 1),
+        payer=payers,
+        change=st.one_of(
+            st.tuples(st.just("budget"), budgets),
+            st.tuples(st.just("senders"), lists),
+            st.tuples(st.just("enabled"), st.sampled_from([True, True, False])),
+            st.tuples(st.just("suspended"), st.sampled_from([True, False, False])),
+            st.tuples(st.just("deleted"), st.just(None)),
+        ),
+    )
+    def change(self, door, payer, change):
+        """Another process is told; this one must notice."""
+        what, value = change
         who = self.truth.payers[payer]
-        if not who.deleted:
-            who.enabled, who.ended_at = enabled, None if enabled else who.ended_at or self.clock.time
+        if what == "suspended":
+            self.suspend(door, value)
+        elif what == "senders":
+            path = "/sender_ids" if payer == 0 else f"/subaccounts/{who.id}/sender_ids"
+            if self.changed(door, "PUT", path, {"sender_ids": value}, who):
+                who.senders = value
+        elif payer > 0 and what == "budget":
+            body = {"monthly_budget": None if value is None else str(Money(value))}
+            if self.changed(door, "PATCH", f"/subaccounts/{who.id}", body, who):
+                who.budget = value
+        elif payer > 0 and what == "enabled":
+            if self.changed(door, "PATCH", f"/subaccounts/{who.id}", {"enabled": value}, who):
+                who.enabled, who.ended_at = value, None if value else who.ended_at or self.clock.time
+        elif payer == 3 and len(self.truth.stored) > 5:
+            assert self.call("DELETE", f"/subaccounts/{who.id}", door=door).is_success
+            who.enabled, who.deleted, who.ended_at = False, True, who.ended_at if who.deleted else self.clock.time
         self.compare()
 
-    def change(self, door, payer, **fields):
-        who = self.truth.payers[payer]
-        answer = self.call("PATCH", f"/subaccounts/{who.id}", fields, door=door)
-        assert answer.json().get("code") == ("subaccount_deleted" if who.deleted else None), answer.text
-
-    @rule(door=st.integers(0, 1), payer=payers, senders=lists)
-    def list_senders(self, door, payer, senders):
-        who = self.truth.payers[payer]
-        path = "/sender_ids" if payer == 0 else f"/subaccounts/{who.id}/sender_ids"
-        answer = self.call("PUT", path, {"sender_ids": senders}, door=door)
-        assert answer.json().get("code") == ("subaccount_deleted" if who.deleted else None), answer.text
-        if not who.deleted:
-            who.senders = senders
-        self.compare()
-
-    @rule(door=st.integers(0, 1))
-    @precondition(lambda self: not self.truth.payers[3].deleted and len(self.truth.stored) > 8)
-    def delete(self, door):
-        who = self.truth.payers[3]
-        answer = self.call("DELETE", f"/subaccounts/{who.id}", door=door)
-        assert answer.is_success, answer.text
-        self.truth.payers[3] = replace(who, enabled=False, deleted=True, ended_at=self.clock.time)
-        self.compare()
-
-    @rule(door=st.integers(0, 1), suspend=st.booleans())
     def suspend(self, door, suspend):
-        if suspend == (self.truth.suspended_at is not None):
-            return
-        body = {"status": "suspended" if suspend else "active", "reason": "because"}
-        assert self.call("PATCH", body=body, door=door).is_success
-        self.truth.suspended_at = self.clock.time if suspend else None
-        self.compare()
+        if suspend != (self.truth.suspended_at is not None):
+            body = {"status": "suspended" if suspend else "active", "reason": "because"}
+            assert self.call("PATCH", body=body, door=door).is_success
+            self.truth.suspended_at = self.clock.time if suspend else None
+
+    def changed(self, door, method, path, body, who):
+        """Whether it was, as it must be unless it is deleted."""
+        answer = self.call(method, path, body, door=door)
+        assert answer.json().get("code") == ("subaccount_deleted" if who.deleted else None), answer.text
+        return not who.deleted
 
     # What the book says
 
@@ -571,7 +589,7 @@ async def test_any_sequence_of_spending(database):
             run_state_machine_as_test,
             Spending,
             settings=settings(
-                max_examples=20,
+                max_examples=30,
                 stateful_step_count=40,
                 deadline=None,
                 database=None,
