@@ -9,7 +9,7 @@ import structlog
 
 from api.context import Context
 from api.outages import as_problem
-from ledger.charging import CONFLICT, POSTED, REPLAYED, STALE, Charge, Charged
+from ledger.charge import CONFLICT, POSTED, REPLAYED, STALE, Charge, Charged
 from rules.chart import Kind
 from rules.money import Money
 from rules.months import month_of

@@ -16,7 +16,7 @@ from api.outages import outages_answered
 from api.routing import router as make_router
 from api.shapes import Amount, AmountAboveZero, Currency, Moment, OneLine, Reference, Resource, Shape
 from api.spending_access import SpendingAccess
-from ledger.charging import REPLAYED, Charged
+from ledger.charge import REPLAYED, Charged
 from rules.access import Caller
 from rules.chart import Kind
 from rules.money import CURRENCY

@@ -18,7 +18,7 @@ from api.routing import router as make_router
 from api.shapes import Resource, Shape
 from api.spending_access import SpendingAccess
 from api.usage import NewUsage, asked
-from ledger.charging import Charged
+from ledger.charge import Charged
 from rules.access import Caller
 from rules.problems import Problem
 

@@ -7,7 +7,7 @@ from benchmarks.bench import Bench
 from benchmarks.customers import ALL, HOT
 from benchmarks.figures import Figure
 from benchmarks.stack import Book
-from ledger.charging import Charge, Charged
+from ledger.charge import Charge, Charged
 from ledger.group_commit import GroupCommit
 
 KEYS = ("T9", "T10")

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from ledger.charging import Charge
+from ledger.charge import Charge
 from ledger.driver import driver
 from rules import tokens
 from rules.chart import Code, Kind

@@ -7,7 +7,8 @@ from benchmarks.customers import MICROS, NOW
 from benchmarks.limits import INSERT, UPDATE, pooled, prepared
 from benchmarks.measure import Call
 from benchmarks.stack import Book
-from ledger.charging import Charge, charge_all
+from ledger.charge import Charge
+from ledger.charging import charge_all
 
 
 @asynccontextmanager

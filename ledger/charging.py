@@ -6,20 +6,19 @@ lock (`ledger_charge_each`). Both keep the order in which an account's charges a
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import asyncpg
 
-from ledger.ids import transaction_id
+from ledger.charge import POSTED, Charge, Charged
 from rules.chart import Kind
-from rules.money import Money
 
 _ALL = (
     "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
 )
+_LONE = "SELECT seq, spendable, posted_at FROM ledger_charge_lone($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)"
 _EACH = (
     "SELECT outcome, seq, spendable, posted_at FROM ledger_charge_each($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)"
     " WITH ORDINALITY ORDER BY ordinality"
@@ -29,56 +28,6 @@ _USED = """
 SELECT DISTINCT t.account_id FROM unnest($1::text[], $2::text[]) AS w (account, key) JOIN ledger_transfer t
     ON t.account_id = w.account AND md5(t.key)::uuid = md5(w.key)::uuid AND t.key IS NOT NULL AND t.kind < 10
 """
-POSTED = "posted"
-REPLAYED = "replayed"
-CONFLICT = "conflict"
-STALE = "stale"
-
-
-@dataclass(slots=True, kw_only=True)  # not frozen: that would take three times as long to make
-class Charge:
-    """One charge of usage, and how it was judged before it came here."""
-
-    account_id: str
-    reference: str
-    amount_micros: int
-    kind: Kind = Kind.USAGE
-    settled: bool = False
-    """It has already happened, so it may take available below zero (rule B4)."""
-    subaccount_id: str | None = None
-    sender_id: str | None = None
-    description: str | None = None
-    epoch: int | None = None
-    """Of the facts by which it was judged; another one in the book makes the charge `stale`. None: not judged."""
-    refusal: str | None = None
-    """Why it may not be posted; a reference that is stored already is answered all the same."""
-    budget_month: date | None = None
-    """First day of the month that a subaccount's budget counts it in; None for the main account."""
-    has_budget: bool = False
-
-
-@dataclass(slots=True)
-class Charged:
-    """The answer to a charge. `outcome`: posted, replayed, conflict, stale, or the error code of a refusal."""
-
-    account_id: str
-    outcome: str
-    seq: int | None
-    spendable_after: int
-    """Available in micros after it was posted; for a refusal, as it stands."""
-    posted_at: datetime | None
-
-    @property
-    def available(self) -> Money:
-        """`spendable_after`."""
-        return Money(self.spendable_after)
-
-    @property
-    def transaction_id(self) -> str:
-        """The `txn_` id of what is posted or was before."""
-        if self.seq is None:
-            raise ValueError(f"nothing is posted: {self.outcome}")
-        return transaction_id(self.account_id, self.seq)
 
 
 async def charge_all(connection: Any, charges: Sequence[Charge], *, now: datetime) -> list[Charged]:
@@ -88,7 +37,7 @@ async def charge_all(connection: Any, charges: Sequence[Charge], *, now: datetim
     what was posted then, and may send the same again.
     """
     if len(charges) == 1:
-        return [await _charge_one(connection, charges[0], now=now)]
+        return [await _charge_lone(connection, charges[0], now=now)]
     by_account: dict[str, list[int]] = {}
     for place, charge in enumerate(charges):
         by_account.setdefault(charge.account_id, []).append(place)
@@ -217,6 +166,30 @@ async def _charge_each(connection: Any, charges: Collection[Charge], *, now: dat
         [charge.budget_month for charge in charges],
     )
     return [Charged(charge.account_id, *row) for charge, row in zip(charges, rows, strict=True)]
+
+
+async def _charge_lone(connection: Any, charge: Charge, *, now: datetime) -> Charged:
+    """Post a charge that came alone: as it stands where the book alone can say no, else after a closer look."""
+    if _passes([charge], [0]):
+        try:
+            seq, spendable, posted_at = await connection.fetchrow(
+                _LONE,
+                now,
+                charge.account_id,
+                charge.epoch,
+                charge.reference,
+                charge.amount_micros,
+                charge.kind,
+                charge.settled,
+                charge.subaccount_id,
+                charge.sender_id,
+                charge.description,
+            )
+            if seq is not None:
+                return Charged(charge.account_id, POSTED, seq, spendable, posted_at)
+        except asyncpg.UniqueViolationError:
+            pass  # its reference was used before
+    return await _charge_one(connection, charge, now=now)
 
 
 async def _charge_one(connection: Any, charge: Charge, *, now: datetime) -> Charged:

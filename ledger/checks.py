@@ -168,7 +168,8 @@ CHECKS = {
         UNION ALL
         SELECT NULL, format('%s is missing, of another owner or without its own path', name) FROM (VALUES
             ('ledger_open'), ('ledger_lock'), ('ledger_post'), ('ledger_charge_all'), ('ledger_charge_one'),
-            ('ledger_charge_each'), ('ledger_spent'), ('ledger_set_budget'), ('ledger_epoch_moves')) AS v (name)
+            ('ledger_charge_lone'), ('ledger_charge_each'), ('ledger_spent'), ('ledger_set_budget'),
+            ('ledger_epoch_moves')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = name AND prosecdef
             AND pronamespace = 'public'::regnamespace AND 'search_path=public, pg_temp' = ANY (proconfig)
             AND proowner = (SELECT relowner FROM pg_class WHERE oid = 'ledger_transfer'::regclass))

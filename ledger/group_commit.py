@@ -9,7 +9,8 @@ from datetime import datetime
 
 import asyncpg
 
-from ledger.charging import Charge, Charged, charge_all
+from ledger.charge import Charge, Charged
+from ledger.charging import charge_all
 from ledger.driver import Line, is_outage
 from ledger.gathering import Gathering
 

@@ -210,6 +210,30 @@ END $body$;
 COMMENT ON FUNCTION ledger_charge_all IS 'Charges usage on many accounts at once, all of an account''s or none; per account: spendable and seq before, seq -1 when left out, and the time of posting';
 """
 
+# The same for a lone caller, who waits for each statement.
+CHARGE_LONE = """
+CREATE FUNCTION ledger_charge_lone(
+    p_now timestamptz, p_account text, p_epoch bigint, p_key text, p_amount bigint, p_kind smallint, p_settled boolean,
+    p_subaccount text, p_sender text, p_description text, OUT seq bigint, OUT spendable bigint, OUT posted_at timestamptz
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $body$
+DECLARE
+    v_posted bigint;
+BEGIN
+    UPDATE ledger_balance b SET spendable = b.spendable - p_amount, seq = b.seq + 1, posted_at = greatest(b.posted_at, p_now)
+    WHERE b.account_id = p_account AND b.epoch = p_epoch AND b.spendable >= p_amount
+        AND (b.next_below IS NULL OR b.spendable - p_amount >= b.next_below)
+    RETURNING b.seq, b.spendable, b.posted_at, b.spendable + b.provisional + b.held + b.refund_due
+    INTO seq, spendable, posted_at, v_posted;
+    IF seq IS NOT NULL THEN
+        INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind, debit, credit,
+            settled, key, subaccount_id, sender_id, description)
+        VALUES (p_account, ledger_charge_lone.seq, ledger_charge_lone.posted_at, p_amount, ledger_charge_lone.spendable, v_posted,
+            0, p_kind, 1, 10, p_settled, p_key, p_subaccount, p_sender, p_description);
+    END IF;
+END $body$;
+COMMENT ON FUNCTION ledger_charge_lone IS 'Charges usage that passes as it stands; seq is null when it does not, and a reference used before is a unique violation';
+"""
+
 CHARGE_EACH = """
 CREATE TYPE ledger_charged AS (outcome text, seq bigint, spendable bigint, posted_at timestamptz, source text);
 
@@ -429,7 +453,7 @@ END $body$;
 
 
 def upgrade() -> None:
-    for script in (RECORDS, LEDGER, BUDGETS, CHARGE_ALL, CHARGE_EACH, POST):
+    for script in (RECORDS, LEDGER, BUDGETS, CHARGE_ALL, CHARGE_LONE, CHARGE_EACH, POST):
         for statement in statements(script):
             op.get_bind().exec_driver_sql(statement)
 

@@ -13,7 +13,8 @@ from sqlalchemy.pool import NullPool
 
 import ledger
 from ledger import AlreadyEndedError, KeyReusedError, Posted, Posting
-from ledger.charging import Charge, Charged, charge_all
+from ledger.charge import Charge, Charged
+from ledger.charging import charge_all
 from rules.chart import USAGE_KINDS, Kind
 from sandbox.postgres import Postgres
 from store.database import Database

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 import ledger
 from ledger import group_commit
-from ledger.charging import Charge
+from ledger.charge import Charge
 from ledger.group_commit import GroupCommit
 from tests.ledger.accounts import NOW
 
@@ -131,3 +131,15 @@ async def test_time_never_runs_back_along_an_accounts_charges(book, open_with, s
     posted = [(await commit.charge(charge(account, f"{n}"))).posted_at for n in range(3)]
     await commit.close()
     assert [moment.minute for moment in posted] == [5, 5, 7]
+
+
+async def test_a_lone_charge_is_posted_as_it_stands_or_after_a_closer_look(commit, db, open_with):
+    account = await open_with(10)
+    wanted = [("a", 4, {}), ("a", 4, {}), ("a", 5, {}), ("b", 7, {}), ("b", 7, {"settled": True}), ("c", 1, {})]
+    answers = [await commit.charge(charge(account, reference, amount, **more)) for reference, amount, more in wanted]
+    assert [answer.outcome for answer in answers] == [
+        *("posted", "replayed", "conflict", "balance_exhausted", "posted", "balance_exhausted"),
+    ]
+    assert answers[0].seq == answers[1].seq
+    assert [answer.spendable_after for answer in answers] == [6, 6, 6, 6, -1, -1]
+    assert await spendable(db, account) == -1

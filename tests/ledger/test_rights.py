@@ -62,7 +62,15 @@ async def test_every_function_of_the_ledger_has_a_fixed_search_path_and_is_not_p
         FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'ledger\\_%'
             AND prorettype <> 'trigger'::regtype""")
     assert {row["proname"] for row in rows} == {
-        *("ledger_open", "ledger_lock", "ledger_post", "ledger_charge_all", "ledger_charge_each", "ledger_charge_one"),
+        *(
+            "ledger_open",
+            "ledger_lock",
+            "ledger_post",
+            "ledger_charge_all",
+            "ledger_charge_each",
+            "ledger_charge_one",
+            "ledger_charge_lone",
+        ),
         *("ledger_spent", "ledger_set_budget"),
     }
     for row in rows:

@@ -12,6 +12,8 @@ from sqlalchemy import text
 
 import ledger
 from ledger import usage_totals
+from ledger.charge import Charge
+from ledger.charging import charge_all
 from ledger.moments import seqs_at
 from rules.chart import USAGE_KINDS, Kind
 from tests.ledger import accounts
@@ -161,17 +163,15 @@ async def test_time_never_runs_back_along_the_journal_by_whichever_door(db, supe
         await ledger.open_account(session, account)
         await ledger.adjust(session, **credit, adjustment_id="late", now=late)
         await ledger.adjust(session, **credit, adjustment_id="early", now=early)
-    single = [ledger.charging.Charge(**charge, reference="alone")]
-    group = [ledger.charging.Charge(**charge, reference=f"group-{n}") for n in range(3)]
-    looked_at = [ledger.charging.Charge(**charge, reference=f"each-{n}", has_budget=True) for n in range(2)]
+    single = [Charge(**charge, reference="alone")]
+    group = [Charge(**charge, reference=f"group-{n}") for n in range(3)]
+    looked_at = [Charge(**charge, reference=f"each-{n}", has_budget=True) for n in range(2)]
     for charges_ in (single, group, looked_at):
-        answers = await ledger.charging.charge_all(superuser, charges_, now=early)
+        answers = await charge_all(superuser, charges_, now=early)
         assert {(answer.outcome, answer.posted_at) for answer in answers} == {("posted", late)}
-        again = await ledger.charging.charge_all(superuser, charges_, now=late + timedelta(hours=1))
+        again = await charge_all(superuser, charges_, now=late + timedelta(hours=1))
         assert {(answer.outcome, answer.posted_at) for answer in again} == {("replayed", late)}
-    await ledger.charging.charge_all(
-        superuser, [ledger.charging.Charge(**charge, reference="later")], now=late + timedelta(seconds=1)
-    )
+    await charge_all(superuser, [Charge(**charge, reference="later")], now=late + timedelta(seconds=1))
     async with db.transaction() as session:
         await ledger.hold(session, account_id=account, hold_id="h", reference="h", amount_micros=1, now=early)
         await ledger.release(session, account_id=account, hold_id="h", held_micros=1, now=early)
