@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
-from ledger import charging
+from ledger import charge
 from models.hold import Hold
 from rules.money import Money
 from rules.months import month_of
@@ -85,11 +85,11 @@ async def reserve(session: AsyncSession, new: NewHold, *, now: datetime) -> Kept
     while held.outcome in EXHAUSTED and await expire_due(session, now=now, account_id=new.account_id):
         held = await _post(session, row, spender, now=now)
     match held.outcome:
-        case charging.POSTED:
+        case charge.POSTED:
             session.add(row)
             await session.flush()
             return Kept(row, replayed=False)
-        case charging.REPLAYED | charging.CONFLICT:
+        case charge.REPLAYED | charge.CONFLICT:
             return Kept(await _stored(session, new, held), replayed=True)
         case code:
             return Refused(code, Money(held.spendable))
@@ -217,7 +217,7 @@ async def _post(session: AsyncSession, row: Hold, spender: Spender, *, now: date
 async def _stored(session: AsyncSession, new: NewHold, held: ledger.Held) -> Hold:
     """The hold that was made by the same request before. Raises Problem ``reference_reused`` if there is none."""
     row = None
-    if held.outcome == charging.REPLAYED and held.hold_id is not None:
+    if held.outcome == charge.REPLAYED and held.hold_id is not None:
         row = await find(session, account_id=new.account_id, hold_id=held.hold_id)
     if row is None or row.expires_in != new.expires_in:
         detail = "This reference was used for other content."
