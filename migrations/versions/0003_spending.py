@@ -210,12 +210,12 @@ END $body$;
 COMMENT ON FUNCTION ledger_charge_all IS 'Charges usage on many accounts at once, all of an account''s or none; per account: spendable and seq before, seq -1 when left out, and the time of posting';
 """
 
-# The same for a lone caller, who waits for each statement.
+# The same for a lone caller, who waits for each statement. Its connection looks keys up by their index as well.
 CHARGE_LONE = """
 CREATE FUNCTION ledger_charge_lone(
     p_now timestamptz, p_account text, p_epoch bigint, p_key text, p_amount bigint, p_kind smallint, p_settled boolean,
     p_subaccount text, p_sender text, p_description text, OUT seq bigint, OUT spendable bigint, OUT posted_at timestamptz
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_seqscan = off AS $body$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $body$
 DECLARE
     v_posted bigint;
 BEGIN
