@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,9 +22,11 @@ from ledger import AlreadyEndedError, KeyReusedError
 from rules.money import Money
 from store.hold_expiry import expire_due
 from store.proof import prove
-from tests.api.client import Api, Clock, serving, settings_for
+from tests.api.client import START, Api, Clock, serving, settings_for
 
 ZONE = "America/New_York"
+#: In the middle of a month, and half an hour before its end.
+BEGINNINGS = (START, datetime(2026, 12, 1, 4, 30, tzinfo=UTC))
 EXHAUSTED = {"budget_exhausted", "balance_exhausted"}
 LATE = timedelta(days=30)
 amounts = st.integers(1, 40)
@@ -184,8 +186,10 @@ class Spending(RuleBasedStateMachine):
     async def _call(self, method: str, path: str, body: Any, door: int) -> Any:
         return await self.doors[door % 2].operator.request(method, f"{self.path}{path}", json=body)
 
-    @initialize(credit=st.integers(0, 900), limits=st.tuples(*[budgets] * 3))
-    def open(self, credit, limits):
+    @initialize(credit=st.integers(0, 900), limits=st.tuples(*[budgets] * 3), beginning=st.sampled_from(BEGINNINGS))
+    def open(self, credit, limits, beginning):
+        self.clock.time = beginning
+
         async def make():
             account = await self.doors[0].open_account(timezone=ZONE)
             shown = [None if limit is None else str(Money(limit)) for limit in limits]
