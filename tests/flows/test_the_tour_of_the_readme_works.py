@@ -35,8 +35,9 @@ async def test_the_tour(own_stack):
     )  # fmt: skip
     printed, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
-    by_card, bank, by_bank, clock, balance, listed = documents(printed.decode())
+    by_card, used, bank, by_bank, clock, balance, listed = documents(printed.decode())
     assert (by_card["amount"], by_card["status"]) == ("50.00", "succeeded")
+    assert (used["amount"], used["available"]) == ("0.0055", "49.9945")
     assert bank["status"] == "verified"
     assert (by_bank["amount"], by_bank["status"]) == ("200.00", "processing")
     assert by_bank["expected_on"]
@@ -44,4 +45,4 @@ async def test_the_tour(own_stack):
     assert balance["status"] == "active"
     assert [one["id"] for one in listed["data"]] == [by_bank["id"], by_card["id"]]
     await own_stack.until_status(balance["account"], by_bank["id"], "succeeded")
-    assert await own_stack.balance(balance["account"]) == ("250.00", "0.00")
+    assert await own_stack.balance(balance["account"]) == ("249.9945", "0.00")
