@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from api.body import MAX_BATCH_BYTES
+from store.hold_expiry import expire_due
 from tests.api.client import Account, serving
 
 PATH = "/v1/usage/batch"
@@ -304,6 +305,31 @@ async def test_what_expired_holds_keep_is_there_for_a_batch(api, paying):
     assert await outcomes(api, item(paying, "1", "4.00"), item(paying, "2", "6.00"), item(paying, "3", "0.01")) == [
         "posted", "posted", "refused balance_exhausted",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["single", "batch", "authorize"])
+async def test_what_another_frees_between_a_refusal_and_the_search_for_expired_holds_is_not_missed(
+    api, paying, monkeypatch, way
+):
+    body = {"amount": "10.00", "reference": "held", "expires_in": 60}
+    assert (await api.operator.post(f"/v1/accounts/{paying.id}/holds", json=body)).status_code == 201
+    api.clock.advance(seconds=60)
+    read = api.context.funds.many
+
+    async def read_after_a_sweep(keys):
+        async with api.context.database.transaction() as session:
+            await expire_due(session, account_id=paying.id, now=api.clock.now())
+        return await read(keys)
+
+    monkeypatch.setattr(api.context.funds, "many", read_after_a_sweep)
+    if way == "batch":
+        assert await outcomes(api, item(paying, "1", "10.00")) == ["posted"]
+    elif way == "single":
+        body = {"amount": "10.00", "reference": "1"}
+        assert (await api.operator.post(f"/v1/accounts/{paying.id}/usage", json=body)).status_code == 201
+    else:
+        body = {"auth_id": paying.id, "auth_token": paying.token, "amount": "10.00"}
+        assert (await api.operator.post("/v1/authorize", json=body)).json()["allowed"]
 
 
 async def test_what_another_process_has_changed_binds_a_batch_at_once(api, make_settings, clock, paying):

@@ -10,6 +10,7 @@ from installation import Installation
 import ledger
 from rules.money import Money
 from store.database import Database
+from store.proof import prove
 
 CALLERS = 16
 CHARGES = 120
@@ -39,7 +40,7 @@ async def proved(stack: Installation) -> list[ledger.Finding]:
         Database(stack.database.app_url, pool_size=1, command_seconds=None) as database,
         database.transaction() as session,
     ):
-        return await ledger.verify(session)
+        return await prove(session)
 
 
 async def posted(stack: Installation, account: str) -> list[str]:

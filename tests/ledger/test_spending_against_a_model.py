@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,9 +35,11 @@ payers = st.integers(0, 3)
 """0 is the main account, the others its subaccounts."""
 senders = st.sampled_from([None, None, "A", "B"])
 waits = st.tuples(
-    st.sampled_from([timedelta()] * 6 + [timedelta(seconds=61), timedelta(hours=2), timedelta(days=10)]), st.booleans()
+    st.sampled_from([timedelta()] * 6 + [timedelta(seconds=61), timedelta(hours=2), timedelta(days=10)]),
+    st.sampled_from([False, False, True]),
 )
 budgets = st.none() | st.integers(0, 120)
+ends = st.sampled_from(["captured", "captured for more", "released", "expired"])
 lists = st.sampled_from([None, None, [], ["A"], ["A", "B"]])
 
 
@@ -202,10 +204,15 @@ class Spending(RuleBasedStateMachine):
         self.truth = Truth(payers, now=self.clock.time)
         self.recharges: dict[str, str] = {}
         self.adjustments: dict[str, int] = {}
+        self.named = 0
         if credit:
             self.adjust(n=9, amount=credit)
 
     # Usage
+
+    def new_reference(self):
+        self.named += 1
+        return f"new-{self.named}"
 
     def body(self, reference, charge, *, batch=False):
         body = {
@@ -237,11 +244,21 @@ class Spending(RuleBasedStateMachine):
         self.wait(after)
         self.charge_one(reference, Charge(amount, payer, sender, kind, settled), door)
 
-    @rule(after=waits, door=st.integers(0, 1), n=st.integers(0, 99))
+    @rule(
+        after=waits,
+        door=st.integers(0, 1),
+        n=st.integers(0, 99),
+        other=st.sampled_from(
+            [{}, {}, {"amount": 41}, {"payer": 2}, {"sender": "C"}, {"kind": "tax"}, {"settled": True}]
+        ),
+    )
     @precondition(lambda self: self.truth.stored)
-    def retry(self, door, n, after):
+    def retry(self, door, n, other, after):
+        """The same again, or the same reference for something else."""
         self.wait(after)
         reference, (charge, _) = sorted(self.truth.stored.items())[n % len(self.truth.stored)]
+        if charge.expires_in is None or other.keys() <= {"amount", "payer", "sender"}:  # a hold has no more to change
+            charge = replace(charge, **other)
         if charge.expires_in is None:
             self.charge_one(reference, charge, door)
         else:
@@ -318,12 +335,25 @@ class Spending(RuleBasedStateMachine):
             )
         return ledger.transaction_id(self.account, seq)
 
-    @rule(after=waits, amount=st.integers(1, 120), payer=payers, count=st.integers(2, 12), one_reference=st.booleans())
-    def many_at_once(self, amount, payer, count, one_reference, after):
-        """Through both doors; which of them pass is for the book to say, how many is not."""
+    @rule(
+        after=waits,
+        amount=st.integers(1, 120),
+        payer=payers,
+        count=st.integers(2, 12),
+        one_reference=st.booleans(),
+        held=st.integers(0, 500),
+    )
+    def many_at_once(self, amount, payer, count, one_reference, held, after):
+        """Through both doors; which of them pass is for the book to say, how many is not. Some money is in a hold of
+        which the time is over, and whoever comes first frees it for all.
+        """
         self.wait(after)
+        if held:
+            self.reserve_one(self.new_reference(), Charge(held, payer, expires_in=60), 0)
+            self.wait((timedelta(seconds=61), False))
         charge = Charge(amount, payer)
-        names = [f"at-once-{len(self.truth.stored)}-{0 if one_reference else n}" for n in range(count)]
+        name = self.new_reference()
+        names = [name if one_reference else f"{name}-{n}" for n in range(count)]
         wanted = 1 if one_reference else count
         barred = self.truth.barred(charge)
         if barred is None and self.truth.room(payer) < wanted * amount:
@@ -361,6 +391,29 @@ class Spending(RuleBasedStateMachine):
         self.compare()
 
     # Holds
+
+    @rule(door=st.integers(0, 1), amount=amounts, payer=st.integers(1, 3), charged=amounts, end=ends)
+    def over_the_end_of_a_month(self, door, amount, payer, charged, end):
+        """What ends a hold counts in the month of its opening, though another has begun to be counted."""
+        ends_at = (self.truth.month + timedelta(days=31)).replace(day=1)
+        midnight = datetime(ends_at.year, ends_at.month, 1, tzinfo=ZoneInfo(ZONE))
+        self.clock.time = max(self.clock.time, midnight - timedelta(minutes=10))
+        reference = self.new_reference()
+        self.reserve_one(reference, Charge(amount, payer, expires_in=3600), door)
+        self.wait((timedelta(minutes=20), False))
+        self.charge_one(self.new_reference(), Charge(charged, payer), door)
+        if reference in self.truth.stored:
+            hold = self.truth.holds[self.truth.stored[reference][1]]
+            match end:
+                case "captured":
+                    self.capture_one(hold, 1, settled=False, door=door)
+                case "captured for more":
+                    self.capture_one(hold, amount + charged, settled=True, door=door)
+                case "released":
+                    self.release_one(hold, door)
+                case _:
+                    self.wait((timedelta(hours=1), True))
+        self.compare()
 
     @rule(
         after=waits,
@@ -407,7 +460,9 @@ class Spending(RuleBasedStateMachine):
     @precondition(lambda self: self.truth.holds)
     def capture(self, door, n, amount, settled, after):
         self.wait(after)
-        hold = self.some_hold(n)
+        self.capture_one(self.some_hold(n), amount, settled=settled, door=door)
+
+    def capture_one(self, hold, amount, *, settled, door):
         micros = amount or hold.amount
         if (hold.status, hold.captured, hold.settled) == ("captured", micros, settled):
             expected = None
@@ -424,7 +479,9 @@ class Spending(RuleBasedStateMachine):
     @precondition(lambda self: self.truth.holds)
     def release(self, door, n, after):
         self.wait(after)
-        hold = self.some_hold(n)
+        self.release_one(self.some_hold(n), door)
+
+    def release_one(self, hold, door):
         expected = None if hold.status == "released" else self.ended(hold)
         answer = self.call("POST", f"/holds/{hold.id}/release", door=door)
         assert answer.json().get("code") == expected, answer.text
@@ -501,7 +558,8 @@ class Spending(RuleBasedStateMachine):
         ),
     )
     def change(self, door, payer, change):
-        """Another process is told; this one must notice."""
+        """One door is told, and the other must notice, which has just judged by what was."""
+        self.charge_one(self.new_reference(), Charge(1, payer, "A"), door + 1)
         what, value = change
         who = self.truth.payers[payer]
         if what == "suspended":
@@ -520,7 +578,8 @@ class Spending(RuleBasedStateMachine):
         elif payer == 3 and len(self.truth.stored) > 5:
             assert self.call("DELETE", f"/subaccounts/{who.id}", door=door).is_success
             who.enabled, who.deleted, who.ended_at = False, True, who.ended_at if who.deleted else self.clock.time
-        self.compare()
+        self.truth.now = self.clock.time
+        self.charge_one(self.new_reference(), Charge(1, payer, "A"), door + 1)
 
     def suspend(self, door, suspend):
         if suspend != (self.truth.suspended_at is not None):
@@ -593,7 +652,7 @@ async def test_any_sequence_of_spending(database):
             run_state_machine_as_test,
             Spending,
             settings=settings(
-                max_examples=30,
+                max_examples=25,
                 stateful_step_count=40,
                 deadline=None,
                 database=None,
