@@ -16,6 +16,14 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+async def shared_database(postgres, migrated):
+    """One database for modules whose tests keep to accounts of their own: making one takes longer than most tests."""
+    copy = await postgres.create_database(template=migrated.name)
+    yield copy
+    await postgres.drop_database(copy)
+
+
 @pytest.fixture
 def make_settings(database) -> Callable[..., Settings]:
     return lambda **fields: settings_for(database.app_url, **fields)

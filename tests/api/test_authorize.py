@@ -7,6 +7,13 @@ import pytest
 
 from tests.api.client import Account, serving
 
+
+@pytest.fixture
+def database(shared_database):
+    """Every test opens accounts of its own."""
+    return shared_database
+
+
 PATH = "/v1/authorize"
 
 

@@ -13,6 +13,13 @@ from api.plivo.account import cash_credits
 from store import subaccounts
 from tests.api.client import Account, Api
 
+
+@pytest.fixture
+def database(shared_database):
+    """Every test opens accounts of its own."""
+    return shared_database
+
+
 NOT_OFFERED = "not offered by this service"
 
 

@@ -10,6 +10,12 @@ from tests.api.client import Account, serving
 
 
 @pytest.fixture
+def database(shared_database):
+    """Every test opens accounts of its own."""
+    return shared_database
+
+
+@pytest.fixture
 async def account(api):
     """An account in New York with 100.00 to spend."""
     account = await api.open_account(timezone="America/New_York")

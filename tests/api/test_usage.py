@@ -9,6 +9,12 @@ from api.usage_batch import UsageResult, UsageResults
 
 
 @pytest.fixture
+def database(shared_database):
+    """Every test opens accounts of its own."""
+    return shared_database
+
+
+@pytest.fixture
 async def paying(api):
     """An account that has 10.00 to spend."""
     account = await api.open_account()

@@ -10,6 +10,13 @@ from api.body import MAX_BATCH_BYTES
 from store.hold_expiry import expire_due
 from tests.api.client import Account, serving
 
+
+@pytest.fixture
+def database(shared_database):
+    """Every test opens accounts of its own."""
+    return shared_database
+
+
 PATH = "/v1/usage/batch"
 NOBODY = Account("MA00000000000000000X", "")
 
