@@ -25,7 +25,6 @@ EARLY = 4
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.timeout(300)  # ten thousand deliveries, on whatever machine
 async def test_a_thousand_effects(gated):
     stack, gate = gated.stack, gated.gate
     seed = random.SystemRandom().randrange(10**6)
