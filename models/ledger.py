@@ -1,6 +1,6 @@
 """The ledger's tables: the shape for reading. Only the ledger's functions in the database write them."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import BigInteger, DateTime, SmallInteger
 from sqlmodel import Field, SQLModel
@@ -58,3 +58,18 @@ class LedgerTransfer(SQLModel, table=True):
     """Usage that had already happened: the only one that may take spendable below zero (rule B4)."""
     sender_id: str | None = None
     """The sender that usage named."""
+
+
+class LedgerBudget(SQLModel, table=True):
+    """A subaccount's monthly budget and what of it is spent, in micros."""
+
+    __tablename__ = "ledger_budget"  # pyright: ignore[reportAssignmentType]
+
+    account_id: str = Field(primary_key=True)
+    subaccount_id: str = Field(primary_key=True)
+    most: int = Field(sa_type=BigInteger)
+    month: date
+    """First day of the month, in the account's time zone, that ``spent`` counts."""
+    since: int = Field(sa_type=BigInteger)
+    """The first ``seq`` of that month."""
+    spent: int = Field(sa_type=BigInteger)
