@@ -193,7 +193,8 @@ async def busy(db, book, postgres):
     async with postgres.server.superuser(book.name) as superuser:
         await superuser.execute(
             "INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg, kind,"
-            " debit, credit, settled, key) SELECT $1, n, timestamptz '2025-01-01 00:00:00Z' + (n - 1) * interval '216 seconds',"
+            " debit, credit, settled, key)"
+            " SELECT $1, n, timestamptz '2025-01-01 00:00:00Z' + (n - 1) * interval '216 seconds',"
             " 2, -2 * n, -2 * n, 0, 1, 1, 10, true, 'call-' || n FROM generate_series(1, $2::bigint) AS n",
             account, MANY,
         )  # fmt: skip
