@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/bench-peers/.ready
+TESTERS ?= 2
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--python-version 3.11
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -29,8 +30,8 @@ demo: $(READY)  ## The main job: one customer from empty account to settled card
 dev: $(READY)  ## The whole stack in the foreground until Ctrl-C
 	@$(BIN)/prepay dev
 
-test: $(READY)  ## The whole test suite
-	@$(BIN)/python -m pytest
+test: $(READY)  ## The whole test suite, in TESTERS processes with servers of their own; a module stays in one
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 check: $(READY)  ## Format, lint, types, import contracts, deployment files, requirements, then the tests
 	@$(BIN)/ruff format --check .

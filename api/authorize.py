@@ -62,10 +62,9 @@ async def authorize(body: Authorization, context: InContext) -> Response:
         known = await find_token(context, body.auth_id, body.auth_token)
         if known is not None:
             spender = known.spender
-            reason = await _reason(context, spender, body)
-            wish = (spender.account_id, spender.subaccount_id, _micros(body))
-            if reason in EXHAUSTED and await free_expired(context, [wish]):
-                reason = await _reason(context, spender, body)
+            reason, seq = await _reason(context, spender, body)
+            if reason in EXHAUSTED and await free_expired(context, {spender.account_id: seq}):
+                reason, _ = await _reason(context, spender, body)
             known_still = reason != "unauthenticated"  # its token may have ended meanwhile
             answer = AuthorizationAnswer.model_validate(
                 {
@@ -79,22 +78,23 @@ async def authorize(body: Authorization, context: InContext) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _reason(context: Context, spender: Spender, body: Authorization) -> str | None:
+async def _reason(context: Context, spender: Spender, body: Authorization) -> tuple[str | None, int]:
+    """Why it may not go out, and the latest posting that this was seen by."""
     now = context.now()
     funds = await context.funds.read(spender.account_id, spender.subaccount_id)
     if funds.epoch != spender.epoch:
         context.spenders.forget(spender.account_id, spender.subaccount_id)
         known = await find_token(context, body.auth_id, body.auth_token)
         if known is None:
-            return "unauthenticated"
+            return "unauthenticated", funds.seq
         spender = known.spender
     reason = refusal(spender, sender_id=body.sender_id, settled=False, now=now)
     if reason is not None:
-        return reason
+        return reason, funds.seq
     amount = _micros(body)
     if spender.subaccount_id is not None and not funds.within_budget(amount, month_of(now, spender.timezone)):
-        return "budget_exhausted"
-    return "balance_exhausted" if funds.available_micros < amount else None
+        return "budget_exhausted", funds.seq
+    return ("balance_exhausted" if funds.available_micros < amount else None), funds.seq
 
 
 def _micros(body: Authorization) -> int:

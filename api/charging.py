@@ -1,6 +1,6 @@
 """Charges from the door to the book: judged by facts in memory, posted in groups, judged again when those are stale."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import structlog
 from api.context import Context
 from api.outages import as_problem
 from ledger.charge import CONFLICT, POSTED, REPLAYED, STALE, Charge, Charged
+from ledger.funds import Funds
 from rules.chart import Kind
 from rules.money import Money
 from rules.months import month_of
@@ -32,8 +33,6 @@ _DETAILS = {
     "balance_exhausted": "The amount is more than what is available.",
 }
 _PARAMS = {"sender_not_allowed": "sender_id", "settled_too_late": "settled"}
-#: An account, its subaccount or None, and micros.
-Wish = tuple[str, str | None, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,11 +48,6 @@ class Usage:
     sender_id: str | None = None
     settled: bool = False
 
-    @property
-    def wish(self) -> Wish:
-        """Who wants to spend how many micros."""
-        return self.account_id, self.subaccount_id, self.amount.micros
-
 
 async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaitable[None]]) -> Charged:
     """Post one charge with whatever else has come. Raises Problem for a refusal, and when the outcome is unknown.
@@ -61,7 +55,7 @@ async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaita
     ``admit`` looks at the caller again when the facts have changed: its credentials may be among them.
     """
     answer = await _post_one(context, usage, admit=admit)
-    if answer.outcome in EXHAUSTED and await free_expired(context, [usage.wish]):
+    if answer.outcome in EXHAUSTED and await free_expired(context, {usage.account_id: answer.seq}):
         answer = await _post_one(context, usage, admit=admit)
     if (problem := refused(answer)) is not None:
         raise problem
@@ -71,37 +65,51 @@ async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaita
 async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
     """Post many, an account's in the order given; each has its own answer."""
     answers = await _post_many(context, wanted)
-    short = [place for place, answer in enumerate(answers) if isinstance(answer, Problem) and answer.code in EXHAUSTED]
-    freed = await free_expired(context, [wanted[place].wish for place in short]) if short else set[str]()
-    again = [place for place in short if wanted[place].account_id in freed]
+    short: list[tuple[int, Charged]] = []
+    refused_at: dict[str, int] = {}
+    for place, answer in enumerate(answers):
+        if isinstance(answer, Charged) and answer.outcome in EXHAUSTED:
+            short.append((place, answer))
+            refused_at.setdefault(answer.account_id, answer.seq)
+    freed = await free_expired(context, refused_at)
+    again = [place for place, answer in short if answer.account_id in freed]
     if again:
         for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
             answers[place] = answer
-    return answers
+    return [answer if isinstance(answer, Problem) else refused(answer) or answer for answer in answers]
 
 
-async def free_expired(context: Context, refused: Sequence[Wish]) -> set[str]:
+async def free_expired(context: Context, refused: Mapping[str, int]) -> set[str]:
     """Free what expired holds still keep of accounts that were refused something, so that nobody waits for the sweep.
 
-    Returns the accounts that may be asked again: where there were such holds, or others have freed them just before.
+    ``refused``: the seq of each account's latest posting when it was refused. Returns the accounts that must be asked
+    again, because something was posted since: what was freed here, or by others just before.
     """
+    funds = await _funds(context, refused)
+    holding = {account_id for account_id, left in funds.items() if left.held_micros}
+    if holding:  # hardly ever: a refusal costs no transaction
+        await _expire(context, holding)
+        funds = await _funds(context, refused)
+    return {account_id for account_id, seq in refused.items() if funds[account_id].seq != seq}
+
+
+async def _funds(context: Context, account_ids: Collection[str]) -> dict[str, Funds]:
+    found = await context.funds.many([(account_id, None) for account_id in account_ids])
+    return dict(zip(account_ids, found, strict=True))
+
+
+async def _expire(context: Context, account_ids: set[str]) -> None:
     now = context.now()
-    funds = await context.funds.many([(account_id, subaccount_id) for account_id, subaccount_id, _ in refused])
-    of_each = list(zip(refused, funds, strict=True))
-    roomy = {account_id for (account_id, _, micros), left in of_each if left.allow(micros)}
-    holding = {account_id for (account_id, *_), left in of_each if left.held_micros}
-    if not holding:  # as nearly always: a refusal costs no transaction
-        return roomy
     async with context.database.transaction() as session:
-        due = await accounts_due_among(session, holding, now=now)
+        due = await accounts_due_among(session, account_ids, now=now)
     for account_id in due:
         async with context.database.transaction() as session:
             while await expire_due(session, account_id=account_id, now=now):
                 continue
-    return due | roomy
 
 
 async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
+    """The answer to each; a refusal as it came from the book."""
     answers: list[Charged | Problem | None] = [None] * len(wanted)
     places: list[int] = list(range(len(wanted)))
     for _ in range(TRIES):
@@ -127,7 +135,7 @@ async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged 
                 context.spenders.forget(wanted[place].account_id, wanted[place].subaccount_id)
                 places.append(place)
             else:
-                answers[place] = refused(answer) or answer
+                answers[place] = answer
         if not places:
             break
     return [_busy() if answer is None else answer for answer in answers]

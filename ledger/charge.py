@@ -41,7 +41,8 @@ class Charged:
 
     account_id: str
     outcome: str
-    seq: int | None
+    seq: int
+    """Of what was posted, now or before; for a refusal, the account's latest when it was refused."""
     spendable_after: int
     """Available in micros after it was posted; for a refusal, as it stands."""
     posted_at: datetime | None
@@ -54,6 +55,6 @@ class Charged:
     @property
     def transaction_id(self) -> str:
         """The `txn_` id of what is posted or was before."""
-        if self.seq is None:
+        if self.outcome not in {POSTED, REPLAYED, CONFLICT}:
             raise ValueError(f"nothing is posted: {self.outcome}")
         return transaction_id(self.account_id, self.seq)

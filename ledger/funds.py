@@ -10,7 +10,7 @@ from ledger.gathering import MOST, Gathering
 
 COMMAND_SECONDS = 5
 _READ = """
-SELECT b.epoch, b.spendable, b.held, u.most, u.month, u.spent
+SELECT b.epoch, b.seq, b.spendable, b.held, u.most, u.month, u.spent
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (account, subaccount, n)
 LEFT JOIN ledger_balance b ON b.account_id = w.account
 LEFT JOIN ledger_budget u ON u.account_id = w.account AND u.subaccount_id = w.subaccount
@@ -24,6 +24,8 @@ class Funds:
     """What is available and what is left of a subaccount's budget, in micros, at an epoch of the account."""
 
     epoch: int
+    seq: int
+    """The account's latest posting."""
     available_micros: int
     held_micros: int
     """By holds, those of which the time is over included until they are freed."""
@@ -39,11 +41,6 @@ class Funds:
             return True
         spent = self.budget_spent_micros if month <= self.budget_month else 0
         return spent + amount_micros <= self.budget_micros
-
-    def allow(self, amount_micros: int) -> bool:
-        """Whether balance and budget allow `amount_micros` in the month that the budget counts."""
-        within = self.budget_month is None or self.within_budget(amount_micros, self.budget_month)
-        return within and amount_micros <= self.available_micros
 
 
 class FundsReader:

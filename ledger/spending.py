@@ -32,7 +32,7 @@ class Held:
     """The answer to a hold. `outcome`: posted, replayed, conflict, or the error code of a refusal."""
 
     outcome: str
-    seq: int | None
+    seq: int
     """Of the transfer that is stored under the reference, now or since before."""
     hold_id: str | None
     """Of what is stored under the reference; None when that is usage, or nothing."""

@@ -73,7 +73,7 @@ def is_free(port: int) -> bool:
 def free_ports(count: int) -> list[int]:
     """Choose that many different ports that nobody holds now."""
     found: list[int] = []
-    for port in random.sample(_FREE_RANGE, k=len(_FREE_RANGE)):
+    for port in random.SystemRandom().sample(_FREE_RANGE, k=len(_FREE_RANGE)):
         if is_free(port):
             found.append(port)
         if len(found) == count:

@@ -221,7 +221,7 @@ async def _stored(session: AsyncSession, new: NewHold, held: ledger.Held) -> Hol
         row = await find(session, account_id=new.account_id, hold_id=held.hold_id)
     if row is None or row.expires_in != new.expires_in:
         detail = "This reference was used for other content."
-        transaction = None if held.seq is None else ledger.transaction_id(new.account_id, held.seq)
+        transaction = ledger.transaction_id(new.account_id, held.seq)
         raise Problem("reference_reused", detail, param="reference", transaction=transaction)
     return row
 

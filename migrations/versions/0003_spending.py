@@ -258,6 +258,7 @@ BEGIN
         RAISE EXCEPTION 'account % has no balance row', p_account USING ERRCODE = 'LG001';
     END IF;
     v_charged.spendable := v_row.spendable;
+    v_charged.seq := v_row.seq;
 
     SELECT * INTO v_stored FROM ledger_transfer t
     WHERE t.account_id = p_account AND md5(t.key)::uuid = md5(p_key)::uuid AND t.key IS NOT NULL AND t.kind < 10;
@@ -318,7 +319,7 @@ BEGIN
     END IF;
     RETURN v_charged;
 END $body$;
-COMMENT ON FUNCTION ledger_charge_one IS 'Charges usage, or (kind 9) holds it. outcome: posted, replayed, conflict, stale, p_refusal, budget_exhausted, balance_exhausted';
+COMMENT ON FUNCTION ledger_charge_one IS 'Charges usage, or (kind 9) holds it. outcome: posted, replayed, conflict, stale, p_refusal, budget_exhausted, balance_exhausted; seq of what was posted, now or before, else the account''s latest';
 
 CREATE FUNCTION ledger_charge_each(
     p_now timestamptz, p_accounts text[], p_epochs bigint[], p_keys text[], p_amounts bigint[], p_kinds smallint[],

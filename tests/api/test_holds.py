@@ -559,6 +559,30 @@ async def test_a_batch_is_not_refused_for_the_sake_of_expired_holds(api, account
     await proved(api)
 
 
+@pytest.mark.parametrize("overtaken", ["before it looks for expired holds", "while it looks"])
+async def test_a_refusal_that_another_process_overtakes_is_decided_again(
+    api, account, make_settings, monkeypatch, overtaken
+):
+    """The other frees the expired hold and posts the same charge: nothing is left to free, and nothing was refused."""
+    await reserved(api.operator, account, "6.00", "old")
+    api.clock.advance(seconds=61)
+    path, body = f"/v1/accounts/{account.id}/usage", {"amount": "7.00", "reference": "call"}
+    look, answers = api.context.funds.many, []
+    async with serving(make_settings(), api.clock) as other:
+
+        async def looked(keys):
+            seen = None if overtaken.startswith("before") else await look(keys)
+            if not answers:
+                answers.append(await other.operator.post(path, json=body))
+            return seen or await look(keys)
+
+        monkeypatch.setattr(api.context.funds, "many", looked)
+        answers.append(await api.operator.post(path, json=body))
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert "Idempotent-Replayed" in answers[1].headers
+
+
 async def test_nothing_is_denied_for_the_sake_of_expired_holds(api, account):
     await reserved(api.operator, account, "10.00", "old")
     body = {"auth_id": account.id, "auth_token": account.token, "amount": "4.00"}
