@@ -66,12 +66,16 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     """Post many, an account's in the order given; each has its own answer."""
     answers = await _post_many(context, wanted)
     short: list[tuple[int, Charged]] = []
-    refused_at: dict[str, int] = {}
+    expected: dict[str, int] = {}
     for place, answer in enumerate(answers):
-        if isinstance(answer, Charged) and answer.outcome in EXHAUSTED:
+        if isinstance(answer, Problem):
+            continue
+        if answer.outcome in EXHAUSTED:
             short.append((place, answer))
-            refused_at.setdefault(answer.account_id, answer.seq)
-    freed = await free_expired(context, refused_at)
+            expected.setdefault(answer.account_id, answer.seq)
+        elif answer.outcome == POSTED and answer.account_id in expected:
+            expected[answer.account_id] += 1
+    freed = await free_expired(context, expected)
     again = [place for place, answer in short if answer.account_id in freed]
     if again:
         for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
@@ -82,8 +86,8 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
 async def free_expired(context: Context, refused: Mapping[str, int]) -> set[str]:
     """Free what expired holds still keep of accounts that were refused something, so that nobody waits for the sweep.
 
-    ``refused``: the seq of each account's latest posting when it was refused. Returns the accounts that must be asked
-    again, because something was posted since: what was freed here, or by others just before.
+    ``refused``: the seq of each account's latest posting, by what its caller knows. Returns the accounts that must be
+    asked again, because more was posted since: what was freed here, or by others just before.
     """
     funds = await _funds(context, refused)
     holding = {account_id for account_id, left in funds.items() if left.held_micros}
