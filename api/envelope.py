@@ -14,6 +14,7 @@ from store.ids import new_id
 from telemetry import logs
 
 log = structlog.get_logger("api")
+requests = logs.Requests("api")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -71,8 +72,7 @@ class Envelope:
         method = request.method if request.method in METHODS else "OTHER"
         self.metrics.request(method=method, route=route, status=status, seconds=seconds)
         caller = getattr(request.state, "caller", None)
-        log.info(
-            "request",
+        requests.told(
             method=method,
             route=route,
             status=status,

@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Iterable
-from hashlib import sha256
 
 ENTROPY_BYTES = 32
 OPERATOR_PREFIX = "op_"
@@ -30,7 +29,7 @@ def encode_operator(entropy: bytes) -> str:
 
 def digest(token: str, *, pepper: str) -> str:
     """What is stored of a token, in hexadecimal."""
-    return hmac.new(pepper.encode(), token.encode(), sha256).hexdigest()
+    return hmac.digest(pepper.encode(), token.encode(), "sha256").hex()
 
 
 def matches(token: str, digests: Iterable[str], *, pepper: str) -> bool:

@@ -3,11 +3,14 @@
 An exception's message may quote a row, a parameter or a request; its type and stack say where to look.
 """
 
+import asyncio
+import atexit
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
@@ -30,23 +33,87 @@ _TALKATIVE = ("httpx", "httpcore", "stripe")
 Line = MutableMapping[str, Any]
 #: The request that is being answered, if any: on every line that tells of it.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-#: The one way out, for the libraries' lines and for ours.
-handler: "logging.StreamHandler[TextIO]" = logging.StreamHandler()
+
+
+class _WayOut(logging.StreamHandler[TextIO]):
+    """Writes the libraries' lines and ours in the order in which they came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.straight = False
+        """Whether lines of INFO are wanted, as JSON."""
+        self._waiting: list[str] = []
+        self._awaited: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.write_waiting()
+        super().emit(record)
+
+    def write(self, line: str) -> None:
+        """Write one line now."""
+        self._waiting.append(line)
+        self.write_waiting()
+
+    def write_soon(self, line: str) -> None:
+        """Write one line together with what else is told in this turn of the event loop: one call of the system."""
+        self._waiting.append(line)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # nobody would come by
+            self.write_waiting()
+            return
+        if self._awaited is not loop:
+            self._awaited = loop
+            loop.call_soon(self.write_waiting)
+
+    def write_waiting(self) -> None:
+        """Write what waits."""
+        self._awaited = None
+        lines, self._waiting = self._waiting, []
+        if lines:
+            self.stream.write("\n".join(lines) + "\n")
+            self.stream.flush()
+
+
+#: The one way out.
+handler = _WayOut()
+atexit.register(handler.write_waiting)
 
 
 class _Lines:
-    """Writes our own lines where the standard library's handler writes those of others, without its records."""
+    """Our own lines, without the standard library's records. What warns is written at once."""
 
     def __init__(self, name: str = "prepay") -> None:
         self.name = name
 
     def msg(self, line: str) -> None:
-        """Write one line."""
-        stream = handler.stream
-        stream.write(line + "\n")
-        stream.flush()
+        """Write one line with the others of this turn."""
+        handler.write_soon(line)
 
-    debug = info = warning = error = critical = msg
+    def urgent(self, line: str) -> None:
+        """Write one line now."""
+        handler.write(line)
+
+    debug = info = msg
+    warning = error = critical = urgent
+
+
+class Requests:
+    """Tells of every request that was answered, as ``logger``'s line ``request`` does, without its detours."""
+
+    def __init__(self, logger: str) -> None:
+        self._log = structlog.get_logger(logger)
+        self._name = logger
+
+    def told(self, **fields: Any) -> None:
+        """Write the line; ``fields`` are in ALLOWED, and those without a value are left out."""
+        if not handler.straight:
+            self._log.info("request", **fields)
+            return
+        line: Line = {name: value for name, value in fields.items() if value is not None}
+        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line |= {"event": "request", "request_id": request_id.get(), "level": "info", "logger": self._name}
+        handler.write_soon(_json(line | {"timestamp": moment}))
 
 
 def configure(*, level: str, style: Literal["json", "console"]) -> None:
@@ -63,6 +130,7 @@ def configure(*, level: str, style: Literal["json", "console"]) -> None:
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else structlog.dev.ConsoleRenderer()
     )
     handler.setStream(sys.stderr)
+    handler.straight = style == "json" and logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
     structlog.configure(
         processors=[*shared, last],
         logger_factory=_Lines,

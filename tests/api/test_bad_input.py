@@ -220,7 +220,7 @@ def captured_log(tmp_path):
     stderr = logs.handler.setStream(stream)
 
     def read():
-        stream.flush()
+        logs.handler.write_waiting()
         lines = path.read_text().splitlines(keepends=True)
         return "".join(line for line in lines if json.loads(line)["logger"] != "httpx2")  # the client's, not ours
 
@@ -229,6 +229,7 @@ def captured_log(tmp_path):
     root.setLevel(level)
     structlog.reset_defaults()
     logs.handler.setStream(stderr)
+    logs.handler.straight = False
     stream.close()
 
 
