@@ -62,9 +62,40 @@ async def post_one(context: Context, usage: Usage, *, admit: Callable[[], Awaita
     return answer
 
 
-async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
+@dataclass(slots=True)
+class Judged:
+    """Charges as their spenders' facts judge them, ready for the book: more of a batch is judged while it posts."""
+
+    wanted: Sequence[Usage]
+    places: list[int]
+    """Where in ``wanted`` each of ``charges`` stands."""
+    charges: list[Charge]
+    unknown: list[int]
+    """Where those stand of which there is no account or subaccount."""
+
+
+async def judge_many(context: Context, wanted: Sequence[Usage], places: Sequence[int] | None = None) -> Judged:
+    """Judge all of ``wanted``, or those at ``places``, by what is known of their spenders now."""
+    asked = range(len(wanted)) if places is None else places
+    known = await context.spenders.many((wanted[place].account_id, wanted[place].subaccount_id) for place in asked)
+    epochs = _oldest(known.values())
+    now = context.now()
+    judged = Judged(wanted, [], [], [])
+    for place in asked:
+        usage = wanted[place]
+        spender = known.get((usage.account_id, usage.subaccount_id))
+        if spender is None:
+            judged.unknown.append(place)
+        else:
+            judged.charges.append(_judged(usage, spender.spender, epoch=epochs[usage.account_id], now=now))
+            judged.places.append(place)
+    return judged
+
+
+async def post_many(context: Context, judged: Judged) -> list[Charged | Problem]:
     """Post many, an account's in the order given; each has its own answer."""
-    answers = await _post_many(context, wanted)
+    wanted = judged.wanted
+    answers = await _post_many(context, judged)
     short: list[tuple[int, Charged]] = []
     expected: dict[str, int] = {}
     for place, answer in enumerate(answers):
@@ -78,7 +109,8 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     freed = await free_expired(context, expected)
     again = [place for place, answer in short if answer.account_id in freed]
     if again:
-        for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
+        anew = await judge_many(context, [wanted[place] for place in again])
+        for place, answer in zip(again, await _post_many(context, anew), strict=True):
             answers[place] = answer
     return [answer if isinstance(answer, Problem) else refused(answer) or answer for answer in answers]
 
@@ -112,36 +144,26 @@ async def _expire(context: Context, account_ids: set[str]) -> None:
                 continue
 
 
-async def _post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged | Problem]:
+async def _post_many(context: Context, judged: Judged) -> list[Charged | Problem]:
     """The answer to each; a refusal as it came from the book."""
+    wanted = judged.wanted
     answers: list[Charged | Problem | None] = [None] * len(wanted)
-    places: list[int] = list(range(len(wanted)))
     for _ in range(TRIES):
-        known = await context.spenders.many((wanted[place].account_id, wanted[place].subaccount_id) for place in places)
-        epochs = _oldest(known.values())
-        now = context.now()
-        charges: list[Charge] = []
-        found: list[int] = []
-        for place in places:
-            usage = wanted[place]
-            spender = known.get((usage.account_id, usage.subaccount_id))
-            if spender is None:
-                answers[place] = unknown(usage)
-            else:
-                charges.append(_judged(usage, spender.spender, epoch=epochs[usage.account_id], now=now))
-                found.append(place)
-        posted = await context.group_commit.charge_batch(charges)
-        places = []
-        for place, answer in zip(found, posted, strict=True):
+        for place in judged.unknown:
+            answers[place] = unknown(wanted[place])
+        posted = await context.group_commit.charge_batch(judged.charges)
+        stale: list[int] = []
+        for place, answer in zip(judged.places, posted, strict=True):
             if isinstance(answer, BaseException):
                 answers[place] = as_problem(answer) or _internal(wanted[place], answer)
             elif answer.outcome == STALE:
                 context.spenders.forget(wanted[place].account_id, wanted[place].subaccount_id)
-                places.append(place)
+                stale.append(place)
             else:
                 answers[place] = answer
-        if not places:
+        if not stale:
             break
+        judged = await judge_many(context, wanted, stale)
     return [_busy() if answer is None else answer for answer in answers]
 
 

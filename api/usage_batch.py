@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field, SkipValidation, ValidationError
 from pydantic_core import to_json
 
-from api.charging import Usage, post_many
+from api.charging import Usage, judge_many, post_many
 from api.context import InContext
 from api.lean import LeanBatchRoute
 from api.outages import outages_answered
@@ -70,13 +70,13 @@ async def charge_usage_batch(
     results: list[dict[str, Any]] = []
     before: list[Item] = []
     posting: asyncio.Task[list[Charged | Problem]] | None = None
-    # While the database posts one piece the next is read, and the one before is written.
+    # While the database posts one piece the next is read and judged, and the answers to the one before are written.
     with outages_answered():
         for start in range(0, len(body.charges), PIECE):
             items = await _read(body.charges[start : start + PIECE], caller)
+            judged = await judge_many(context, [item for item in items if isinstance(item, Usage)])
             answers = [] if posting is None else await posting
-            usages = [item for item in items if isinstance(item, Usage)]
-            posting = asyncio.create_task(post_many(context, usages))
+            posting = asyncio.create_task(post_many(context, judged))
             results += _results(before, answers)
             before = items
         answers = [] if posting is None else await posting
