@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,6 +12,8 @@ from store.database import Database, DatabaseUnavailableError
 log = structlog.get_logger(__name__)
 EVERY_SECONDS = 1.0
 AFTER_OUTAGE_SECONDS = 2.0
+#: How long an account whose holds could not be freed is left alone, so that those behind it have their turn.
+LEFT_ALONE = timedelta(minutes=1)
 
 
 class HoldExpiry:
@@ -20,6 +22,7 @@ class HoldExpiry:
     def __init__(self, *, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._left_alone: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -37,8 +40,10 @@ class HoldExpiry:
 
     async def step(self) -> int:
         """Free what the holds that expired first still keep; how many were freed."""
+        now = self._now()
+        self._left_alone = {account_id: until for account_id, until in self._left_alone.items() if until > now}
         async with self._database.transaction() as session:
-            due = await hold_expiry.accounts_due(session, now=self._now())
+            due = await hold_expiry.accounts_due(session, now=now, without=self._left_alone)
         return sum([await self._free(account_id) for account_id in due])
 
     async def _free(self, account_id: str) -> int:
@@ -50,4 +55,5 @@ class HoldExpiry:
             raise
         except Exception:
             log.exception("hold_not_freed", account_id=account_id)
+            self._left_alone[account_id] = self._now() + LEFT_ALONE
             return 0

@@ -3,7 +3,7 @@
 Each account is a transaction of its own, so that none waits for another's lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select, update
@@ -16,9 +16,12 @@ from models.hold import Hold
 BATCH = 100
 
 
-async def accounts_due(session: AsyncSession, *, now: datetime, limit: int = BATCH) -> Sequence[str]:
-    """The accounts of the ``limit`` holds that expired first and still keep their money."""
-    first = select(col(Hold.account_id)).where(is_due(now)).order_by(col(Hold.expires_at)).limit(limit).subquery()
+async def accounts_due(
+    session: AsyncSession, *, now: datetime, limit: int = BATCH, without: Collection[str] = ()
+) -> Sequence[str]:
+    """The accounts of the ``limit`` holds that expired first and still keep their money, but for those of ``without``."""
+    wanted = select(col(Hold.account_id)).where(is_due(now), col(Hold.account_id).not_in(without))
+    first = wanted.order_by(col(Hold.expires_at)).limit(limit).subquery()
     return (await session.scalars(select(first.c.account_id).distinct())).all()
 
 

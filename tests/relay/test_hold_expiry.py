@@ -124,6 +124,27 @@ async def test_an_account_whose_books_are_wrong_stops_no_other(books):
     assert await held(books, wrong) == 10, "it is kept, not guessed at"
 
 
+async def test_many_that_cannot_be_freed_do_not_keep_those_behind_them(books):
+    wrong, behind = await account_with(books, 10_000), await account_with(books, 1000)
+    bad = await hold(books, wrong, hold_expiry.BATCH + 1)
+    async with books.transaction() as session:
+        await session.execute(
+            text("UPDATE hold SET amount_micros = 11 WHERE account_id = :account"), {"account": wrong}
+        )  # fmt: skip
+    await hold(books, behind, seconds=90)
+    now = [LATER]
+    expiry = HoldExpiry(database=books, now=lambda: now[0])
+    assert [await expiry.step() for _ in range(3)] == [0, 1, 0]
+    assert await held(books, behind) == 0
+    async with books.transaction() as session:
+        await session.execute(
+            text("UPDATE hold SET amount_micros = 10 WHERE account_id = :account"), {"account": wrong}
+        )  # fmt: skip
+    assert await expiry.step() == 0
+    now[0] += expiring.LEFT_ALONE
+    assert await drained(expiry) == len(bad)
+
+
 async def test_a_hold_that_the_book_has_ended_is_not_ended_again(books):
     account = await account_with(books, 1000)
     (made,) = await hold(books, account)
