@@ -19,7 +19,7 @@ BATCH = 100
 async def accounts_due(
     session: AsyncSession, *, now: datetime, limit: int = BATCH, without: Collection[str] = ()
 ) -> Sequence[str]:
-    """The accounts of the ``limit`` holds that expired first and still keep their money, but for those of ``without``."""
+    """The accounts of the ``limit`` holds that expired first and still keep their money; none of ``without``."""
     wanted = select(col(Hold.account_id)).where(is_due(now), col(Hold.account_id).not_in(without))
     first = wanted.order_by(col(Hold.expires_at)).limit(limit).subquery()
     return (await session.scalars(select(first.c.account_id).distinct())).all()
