@@ -3,10 +3,12 @@
 from ledger.adjustments import adjust
 from ledger.balance import AccountNotOpenError, Balances, balances, lock, open_account
 from ledger.budgets import Budget, MonthSpent, budgets, count_month, set_budget
+from ledger.crossings import Crossing, crossed
 from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
 from ledger.spending import Held, OpenHold, capture, hold, release, release_all
+from ledger.thresholds import watch, watched
 from ledger.transactions import MAIN, Page, Stretch, Transaction, history, read_on, stretch
 from ledger.usage_totals import TooManyTotalsError, UsageTotal, sum_usage
 from ledger.verification import Finding, verify
@@ -17,6 +19,7 @@ __all__ = [
     "AlreadyEndedError",
     "Balances",
     "Budget",
+    "Crossing",
     "Finding",
     "Held",
     "KeyReusedError",
@@ -35,6 +38,7 @@ __all__ = [
     "budgets",
     "capture",
     "count_month",
+    "crossed",
     "history",
     "hold",
     "lock",
@@ -52,4 +56,6 @@ __all__ = [
     "sum_usage",
     "transaction_id",
     "verify",
+    "watch",
+    "watched",
 ]

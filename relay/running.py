@@ -1,4 +1,4 @@
-"""All that one process does beside workflows: outbox, inbox, poller, expiry of holds, watch; until they are stopped."""
+"""All that one process does beside workflows: outbox, inbox, crossings, poller, expiry, watch; until they are stopped."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -8,6 +8,7 @@ from datetime import datetime
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 
+from relay.crossings import CrossingsRelay
 from relay.draining import drain
 from relay.expiring import HoldExpiry
 from relay.inbox import InboxRelay
@@ -16,7 +17,7 @@ from relay.poller import EventSource, EventsPoller
 from relay.watching import Watch
 from store.database import Database, Listener
 
-CHANNELS = ("prepay_outbox", "prepay_inbox")
+CHANNELS = ("prepay_outbox", "prepay_inbox", "prepay_crossings")
 
 
 @asynccontextmanager
@@ -34,12 +35,16 @@ async def relaying(
     """Hand on what waits while the block runs. ``listener`` listens on CHANNELS."""
     outbox = OutboxRelay(database=database, client=client, task_queue=task_queue, now=now)
     inbox = InboxRelay(database=database, client=client, now=now)
+    crossings = CrossingsRelay(database=database, now=now)
     poller = EventsPoller(database=database, events=events, now=now, every_seconds=poll_seconds)
     expiry = HoldExpiry(database=database, now=now)
     watch = Watch(database=database, meter=meter, now=now)
     loops = [
         asyncio.create_task(drain(channel="prepay_outbox", listener=listener, step=outbox.step), name="outbox"),
         asyncio.create_task(drain(channel="prepay_inbox", listener=listener, step=inbox.step), name="inbox"),
+        asyncio.create_task(
+            drain(channel="prepay_crossings", listener=listener, step=crossings.step), name="crossings"
+        ),
         asyncio.create_task(poller.run(), name="poller"),
         asyncio.create_task(expiry.run(), name="expiry"),
         asyncio.create_task(watch.run(), name="watch"),
