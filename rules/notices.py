@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Audience = Literal["owner", "operators"]
-Subject = Literal["recharge", "bank_account", "mandate", "event"]
+Subject = Literal["recharge", "bank_account", "mandate", "event", "balance"]
 
 #: A notice that is older is listed as superseded and not mailed (requirement A9).
 LATEST = timedelta(hours=6)
@@ -29,8 +29,9 @@ class Kind:
     """One kind of notice.
 
     ``needs`` are the facts that must be known, ``may`` those that may be missing. Names tell the type: ``…_cents``
-    whole cents, ``…_on`` an ISO date, ``…_at`` an ISO time in UTC, ``…_left`` a number; all others are text.
-    ``only_while`` are the statuses of the subject in which there is still a reason to tell; empty: there always is.
+    whole cents, ``…_micros`` millionths of a dollar, ``…_on`` an ISO date, ``…_at`` an ISO time in UTC, ``…_left`` a
+    number; all others are text. ``only_while`` are the statuses of the subject in which there is still a reason to tell;
+    empty: there always is. ``widely``: to the addresses that were added for balance alerts too (A2).
     """
 
     when: str
@@ -39,6 +40,7 @@ class Kind:
     may: frozenset[str] = frozenset()
     only_while: frozenset[str] = frozenset()
     audience: Audience = "owner"
+    widely: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -108,6 +110,14 @@ KINDS: dict[str, Kind] = {
         needs=_RECHARGE | {"action_expires_at"},
         may=_METHOD_NAMES,
         only_while=frozenset({"requires_action"}),
+    ),
+    "balance_alert": Kind(
+        when="Available went below a watched amount: built-in, recommended or the owner's own.",
+        subject="balance",
+        needs=frozenset({"threshold_micros", "balance_micros", "transaction", "crossed_at"}),
+        may=frozenset({"recommended_micros"}),
+        only_while=frozenset({"below"}),
+        widely=True,
     ),
     "recharge_overdue": Kind(
         when="21:00 Eastern of the expected date has passed without an answer (requirement E10).",
