@@ -12,6 +12,7 @@ from ledger.thresholds import watch, watched
 from ledger.transactions import MAIN, Page, Stretch, Transaction, history, read_on, stretch
 from ledger.usage_totals import TooManyTotalsError, UsageTotal, sum_usage
 from ledger.verification import Finding, verify
+from ledger.zero import Exhaustion, exhaustion, risen_after
 
 __all__ = [
     "MAIN",
@@ -20,6 +21,7 @@ __all__ = [
     "Balances",
     "Budget",
     "Crossing",
+    "Exhaustion",
     "Finding",
     "Held",
     "KeyReusedError",
@@ -39,6 +41,7 @@ __all__ = [
     "capture",
     "count_month",
     "crossed",
+    "exhaustion",
     "history",
     "hold",
     "lock",
@@ -51,6 +54,7 @@ __all__ = [
     "recharge_voided",
     "release",
     "release_all",
+    "risen_after",
     "set_budget",
     "stretch",
     "sum_usage",
