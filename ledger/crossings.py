@@ -45,7 +45,7 @@ class Crossing:
     """Of the operation's first transfer."""
     kind: Threshold
     below_micros: int
-    """The threshold: available was at or above it and is below, or (``rising``) the other way round. A budget's amount."""
+    """The threshold: available was at or above it and is below (``rising``: the other way). A budget's amount."""
     rising: bool
     """Of ZERO alone."""
     subaccount_id: str | None

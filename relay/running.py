@@ -1,4 +1,4 @@
-"""All that one process does beside workflows: outbox, inbox, crossings, poller, expiry, watch; until they are stopped."""
+"""All that one process does beside workflows: outbox, inbox, crossings, poller, expiry, watch; until stopped."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable

@@ -88,6 +88,8 @@ async def test_the_application_may_do_just_what_the_list_of_rights_says(database
             "ledger_balance",
             "ledger_budget",
             "ledger_transfer",
+            "ledger_threshold",
+            "ledger_crossing",
             "ledger_code",
             "ledger_kind",
             "ledger_entry",
