@@ -31,6 +31,11 @@ _OF_ACCOUNT = text(
     " ORDER BY seq, below DESC, kind"
 )
 
+_AGAIN = text(
+    "SELECT EXISTS (SELECT FROM ledger_crossing WHERE account_id = :account AND seq > :seq AND kind = :kind"
+    " AND below = :below AND NOT rising)"
+).bindparams(_KIND)
+
 
 class AlreadyHandedError(Exception):
     """The crossing has had its effect: this transaction must not commit another."""
@@ -93,6 +98,14 @@ async def waiting(session: AsyncSession) -> tuple[int, int, datetime | None]:
 async def crossed(session: AsyncSession, account_id: str) -> list[Crossing]:
     """All that an account has crossed, in the order in which it happened."""
     return [_crossing(row) for row in await session.execute(_OF_ACCOUNT, {"account": account_id})]
+
+
+async def crossed_again(
+    session: AsyncSession, account_id: str, kind: Threshold, below_micros: int, *, after_seq: int
+) -> bool:
+    """Whether available fell below this threshold once more after that transfer: so it had been at it in between."""
+    where = {"account": account_id, "seq": after_seq, "kind": kind.value, "below": below_micros}
+    return bool(await session.scalar(_AGAIN, where))
 
 
 def _key(crossing: Crossing) -> dict[str, Any]:
