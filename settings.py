@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     )
     max_recharge: str = Field(default="10000.00", description="largest recharge in dollars (rule C2)")
     bank_code_attempts: int = Field(default=5, ge=1, le=10, description="wrong codes allowed (rule E4)")
+    retention_days: int = Field(default=30, ge=1, le=3650, description="from balance zero to its end (rule B2)")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
     log_format: Literal["json", "console"] = Field(default="json", description="shape of log lines")
 

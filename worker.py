@@ -24,6 +24,7 @@ from activities.cards import Cards
 from activities.charging import Charging
 from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
+from activities.retaining import Retaining
 from activities.settling import Settling
 from gateways.mail import Mailer, MailServer
 from gateways.processor import Processor
@@ -41,9 +42,10 @@ from workflows.cluster import cluster_of, connect, leave
 from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
+from workflows.retention import Retention
 
 log = structlog.get_logger(__name__)
-WORKFLOWS: Sequence[type] = (BankRemoval, BankReview, BankVerification, Notice, PaymentMethod, Recharge)
+WORKFLOWS: Sequence[type] = (BankRemoval, BankReview, BankVerification, Notice, PaymentMethod, Recharge, Retention)
 GRACE = timedelta(seconds=30)
 # How long a workflow's next step waits for the worker that has it cached, should that one have died.
 STICKY = timedelta(seconds=5)
@@ -102,6 +104,7 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         bank_care.review_bank,
         bank_care.remove_bank,
         notifying.deliver,
+        Retaining(database=database).look,
     ]
 
 
@@ -141,6 +144,7 @@ async def working(
                 events=processor,
                 now=utc_now,
                 poll_seconds=settings.poll_seconds,
+                retention_days=settings.retention_days,
                 meter=meter,
             ),
         ):

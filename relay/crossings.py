@@ -8,7 +8,7 @@ import structlog
 
 from ledger import Crossing
 from ledger.crossings import handed, put_off, take
-from store import crossing_effects
+from store.crossing_effects import CrossingEffects
 from store.database import Database, DatabaseUnavailableError
 
 log = structlog.get_logger(__name__)
@@ -20,8 +20,9 @@ LONGEST_WAIT_SECONDS = 60
 class CrossingsRelay:
     """Gives each crossing its effect in one transaction with the mark that it had it; several may run side by side."""
 
-    def __init__(self, *, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, database: Database, effects: CrossingEffects, now: Callable[[], datetime]) -> None:
         self._database = database
+        self._effects = effects
         self._now = now
 
     async def step(self) -> int:
@@ -37,7 +38,7 @@ class CrossingsRelay:
         try:
             async with self._database.transaction() as session:
                 for crossing in await take(session, now=self._now(), limit=1):
-                    await crossing_effects.apply(session, crossing, now=self._now())
+                    await self._effects.apply(session, crossing, now=self._now())
                     await handed(session, [crossing], now=self._now())
         except DatabaseUnavailableError:
             raise

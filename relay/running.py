@@ -15,6 +15,7 @@ from relay.inbox import InboxRelay
 from relay.outbox import OutboxRelay
 from relay.poller import EventSource, EventsPoller
 from relay.watching import Watch
+from store.crossing_effects import CrossingEffects
 from store.database import Database, Listener
 
 CHANNELS = ("prepay_outbox", "prepay_inbox", "prepay_crossings")
@@ -30,12 +31,14 @@ async def relaying(
     events: EventSource,
     now: Callable[[], datetime],
     poll_seconds: float,
+    retention_days: int,
     meter: MetricMeter,
 ) -> AsyncGenerator[None]:
     """Hand on what waits while the block runs. ``listener`` listens on CHANNELS."""
     outbox = OutboxRelay(database=database, client=client, task_queue=task_queue, now=now)
     inbox = InboxRelay(database=database, client=client, now=now)
-    crossings = CrossingsRelay(database=database, now=now)
+    effects = CrossingEffects(retention_days=retention_days)
+    crossings = CrossingsRelay(database=database, effects=effects, now=now)
     poller = EventsPoller(database=database, events=events, now=now, every_seconds=poll_seconds)
     expiry = HoldExpiry(database=database, now=now)
     watch = Watch(database=database, meter=meter, now=now)
