@@ -16,7 +16,10 @@ _FACTS: dict[str, Any] = {
     "bank_account": "bank_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
     "bank_name": "Example Savings Bank",
     "crossed_at": "2026-11-24T17:05:00+00:00",
+    "days_left": 7,
     "deposit_expected_on": "2026-11-25",
+    "ended_at": "2026-12-24T17:05:00+00:00",
+    "ends_at": "2026-12-24T17:05:00+00:00",
     "event": "evt_1QSample",
     "event_type": "charge.dispute.created",
     "expected_on": "2026-12-01",
@@ -39,17 +42,23 @@ _FACTS: dict[str, Any] = {
     "recommended_micros": 19_000_000,
     "recharge": "rchg_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
     "recharge_kind": "manual",
+    "retention": "txn_EXAMPLE000000000010000000042",
     "routing_last4": "0021",
+    "started_at": "2026-11-24T17:05:00+00:00",
     "text_version": CURRENT,
     "threshold_micros": 100_000_000,
     "transaction": "txn_EXAMPLE000000000010000000042",
 }
 _OF_KIND: dict[str, dict[str, Any]] = {
     "action_needed": {"method_kind": "card", "method_name": "visa", "method_last4": "3155"},
+    "balance_exhausted": {"balance_micros": 0},
     "bank_blocked": {"reason": "R02"},
     "event_unmatched": {"event_type": "payment_intent.succeeded", "object_id": "pi_1QSample"},
     "recharge_canceled": {"failure_message": None},
     "recharge_settled": {"method_kind": "card", "method_name": "visa", "method_last4": "4242"},
+    "retention_ended": {"balance_micros": 0},
+    "retention_ended_for_operators": {"balance_micros": 0},
+    "retention_ending": {"balance_micros": 0},
 }
 ACCOUNT = Reader(account_id="MAEXAMPLE00000000001", account_name="Ada's Calls & Co", timezone="America/Los_Angeles")
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Audience = Literal["owner", "operators"]
-Subject = Literal["recharge", "bank_account", "mandate", "event", "balance"]
+Subject = Literal["recharge", "bank_account", "mandate", "event", "balance", "retention"]
 
 #: A notice that is older is listed as superseded and not mailed (requirement A9).
 LATEST = timedelta(hours=6)
@@ -17,6 +17,8 @@ _DEPOSIT = _BANK | {"attempts_left", "expires_at"}
 _RECHARGE = frozenset({"recharge", "amount_cents", "recharge_kind", "method_kind"})
 _BANK_NAMES = frozenset({"bank_name", "last4"})
 _METHOD_NAMES = frozenset({"method_name", "method_last4"})
+_RUNNING = frozenset({"running"})
+_RETENTION_ENDED = frozenset({"retention", "balance_micros", "started_at", "ended_at"})
 _EVENT = frozenset({"event", "event_type", "object_id"})
 
 
@@ -30,8 +32,8 @@ class Kind:
 
     ``needs`` are the facts that must be known, ``may`` those that may be missing. Names tell the type: ``…_cents``
     whole cents, ``…_micros`` millionths of a dollar, ``…_on`` an ISO date, ``…_at`` an ISO time in UTC, ``…_left`` a
-    number; all others are text. ``only_while`` are the statuses of the subject in which there is still a reason to tell;
-    empty: there always is. ``widely``: to the addresses that were added for balance alerts too (A2).
+    number; all others are text. ``only_while`` are the statuses of the subject in which there is still a reason to
+    tell; empty: there always is. ``widely``: to the addresses that were added for balance alerts too (A2).
     """
 
     when: str
@@ -44,6 +46,23 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "balance_exhausted": Kind(
+        when="Available reached zero: usage is refused, and the retention clock starts (requirement B2).",
+        subject="retention",
+        needs=frozenset({"retention", "balance_micros", "crossed_at", "ends_at"}),
+        only_while=_RUNNING,
+        widely=True,
+    ),
+    "retention_ending": Kind(
+        when="Seven days and one day before the retention clock ends.",
+        subject="retention",
+        needs=frozenset({"retention", "balance_micros", "ends_at", "days_left"}),
+        only_while=_RUNNING,
+        widely=True,
+    ),
+    "retention_ended": Kind(
+        when="The retention clock ran out.", subject="retention", needs=_RETENTION_ENDED, widely=True
+    ),
     "bank_deposit_sent": Kind(
         when="The processor has sent the micro-deposit that verifies a bank account.",
         subject="bank_account",
@@ -118,6 +137,12 @@ KINDS: dict[str, Kind] = {
         may=frozenset({"recommended_micros"}),
         only_while=frozenset({"below"}),
         widely=True,
+    ),
+    "retention_ended_for_operators": Kind(
+        when="The same, to whoever decides now about the account's numbers; nothing is deleted here.",
+        subject="retention",
+        needs=_RETENTION_ENDED,
+        audience="operators",
     ),
     "recharge_overdue": Kind(
         when="21:00 Eastern of the expected date has passed without an answer (requirement E10).",

@@ -38,8 +38,8 @@ async def crossed(session: AsyncSession, crossing: Crossing, *, days: int, now: 
             cause=crossing.transaction_id,
             facts={
                 "retention": crossing.transaction_id,
-                "balance": str(Money(crossing.spendable_after)),
-                "exhausted_at": crossing.crossed_at,
+                "balance_micros": crossing.spendable_after,
+                "crossed_at": crossing.crossed_at,
                 "ends_at": retention.ends(crossing.crossed_at, days=days),
             },
             now=now,
@@ -58,12 +58,12 @@ async def look(session: AsyncSession, account_id: str, *, now: datetime) -> tupl
         return await _newest(session, account_id), now
     if await _canceled(session, running, now=now):
         return running, now
-    book = await ledger.balances(session, account_id)
+    spendable = await _available(session, account_id)
     clock = retention.Clock(
         started_at=running.started_at, ends_at=running.ends_at, told=frozenset(running.told)
     )  # fmt: skip
     step = retention.step(
-        clock, account_status=account.status, spendable_micros=book.available if book else 0, now=now
+        clock, account_status=account.status, spendable_micros=spendable.micros, now=now
     )  # fmt: skip
     if step.outcome is not None:
         await _end(session, running, step.outcome, ended_at=now, now=now)
@@ -85,25 +85,16 @@ async def running_clock(session: AsyncSession, account_id: str) -> RetentionCloc
     )
 
 
-async def status(session: AsyncSession, account_id: str, transaction: str) -> str:
-    """What became of the clock that ``transaction`` started: ``running`` or its outcome.
-
-    One that never ran, because money came before anybody heard, is ``canceled``.
-    """
-    _, seq = ledger.parse_transaction_id(transaction)
-    found = (
-        await session.execute(
-            select(col(RetentionClock.outcome)).where(
-                col(RetentionClock.account_id) == account_id, col(RetentionClock.seq) == seq
-            )
-        )
-    ).one_or_none()
-    return "canceled" if found is None else found.outcome or "running"
-
-
 async def _locked(session: AsyncSession, account_id: str) -> Account:
     await ledger.lock(session, [account_id])
     return await session.get_one(Account, account_id, populate_existing=True)
+
+
+async def _available(session: AsyncSession, account_id: str) -> Money:
+    book = await ledger.balances(session, account_id)
+    if book is None:
+        raise ledger.AccountNotOpenError(account_id)
+    return Money(book.available)
 
 
 async def _newest(session: AsyncSession, account_id: str) -> RetentionClock | None:
@@ -174,7 +165,10 @@ async def _end(
         return
     await _tell(session, clock, "account.retention_ended", now=now, ended_at=ended_at)
     cause = transaction_id(clock.account_id, clock.seq)
-    facts = {"retention": cause, "started_at": clock.started_at, "ended_at": ended_at}
+    balance = await _available(session, clock.account_id)
+    facts = {
+        "retention": cause, "balance_micros": balance.micros, "started_at": clock.started_at, "ended_at": ended_at,
+    }  # fmt: skip
     for kind in ("retention_ended", "retention_ended_for_operators"):
         await notices.add(session, account_id=clock.account_id, kind=kind, cause=cause, facts=facts, now=now)
 
@@ -187,7 +181,12 @@ async def _remind(session: AsyncSession, clock: RetentionClock, *, days: int, no
         account_id=clock.account_id,
         kind="retention_ending",
         cause=f"{cause}/{days}",
-        facts={"retention": cause, "ends_at": clock.ends_at, "days_left": left},
+        facts={
+            "retention": cause,
+            "balance_micros": (await _available(session, clock.account_id)).micros,
+            "ends_at": clock.ends_at,
+            "days_left": left,
+        },
         now=now,
     )
     await _tell(session, clock, "account.retention_ending", now=now, days_left=left)
@@ -196,11 +195,10 @@ async def _remind(session: AsyncSession, clock: RetentionClock, *, days: int, no
 async def _tell(
     session: AsyncSession, clock: RetentionClock, event_type: str, *, now: datetime, **more: object
 ) -> None:
-    book = await ledger.balances(session, clock.account_id)
     data = {
         "started_at": clock.started_at,
         "ends_at": clock.ends_at,
-        "available": str(Money(book.available)) if book else None,
+        "available": str(await _available(session, clock.account_id)),
         "currency": CURRENCY,
     }
     await events.add(session, type=event_type, account_id=clock.account_id, data=data | more, now=now)

@@ -19,6 +19,7 @@ from workflows.bank_verification import BankRequest, BankVerification
 from workflows.notice import Notice, NoticeRequest
 from workflows.payment_method import PaymentMethod, PaymentMethodRequest
 from workflows.recharge import Recharge, RechargeRequest
+from workflows.retention import Retention, RetentionRequest
 
 Arguments = Mapping[str, Any]
 HandOver = Callable[[Client, str, Arguments, str], Awaitable[None]]
@@ -136,6 +137,21 @@ async def _bank_review(client: Client, workflow_id: str, arguments: Arguments, t
     )
 
 
+async def _retention(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    """Signal with start: a clock that is set or stopped while one runs is looked at too."""
+    request = RetentionRequest(account_id=arguments["account_id"])
+    await client.start_workflow(
+        Retention.run,
+        request,
+        id=workflow_id,
+        task_queue=task_queue,
+        start_signal="look",
+        static_summary="Balance used up: what the account has is kept for a while",
+        static_details=f"Retention clock of account `{request.account_id}`.",
+        search_attributes=attributes.initial(account_id=request.account_id, kind="retention", state="running"),
+    )
+
+
 def _bank(arguments: Arguments) -> BankRequest:
     return BankRequest(account_id=arguments["account_id"], bank_account_id=arguments["bank_account_id"])
 
@@ -155,4 +171,5 @@ _KINDS: dict[str, HandOver] = {
     "bank_removal": _bank_removal,
     "bank_review": _bank_review,
     "notice": _notice,
+    "retention": _retention,
 }
