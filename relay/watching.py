@@ -16,7 +16,9 @@ EVERY_SECONDS = 10.0
 
 
 class Watch:
-    """Gauges ``prepay_outbox_…`` and ``prepay_inbox_…``: rows that wait, were put off, and the oldest one's age.
+    """Gauges ``prepay_outbox_…``, ``prepay_inbox_…`` and ``prepay_crossings_…``.
+
+    Each box has three: rows that wait, were put off, and the oldest one's age.
 
     ``prepay_holds_overdue…``: holds that have expired and were not freed yet, and since when.
     """
@@ -24,7 +26,7 @@ class Watch:
     def __init__(self, *, database: Database, meter: MetricMeter, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._gauges = {box: _gauges(meter, box) for box in ("outbox", "inbox")}
+        self._gauges = {box: _gauges(meter, box) for box in ("outbox", "inbox", "crossings")}
         self._overdue = meter.create_gauge("prepay_holds_overdue", "Expired holds that still keep their money")
         self._overdue_seconds = meter.create_gauge("prepay_holds_overdue_seconds", "How long the first of them has")
 
@@ -46,6 +48,7 @@ class Watch:
             found = {
                 "outbox": await backlog.outbox(session, now=self._now()),
                 "inbox": await backlog.inbox(session, now=self._now()),
+                "crossings": await backlog.crossings(session, now=self._now()),
             }
         self._overdue.set(overdue)
         self._overdue_seconds.set(seconds)
