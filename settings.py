@@ -2,8 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rules.webhook_urls import Network, networks
 
 DEVELOPMENT_OPERATOR_KEY = "op_dev_0000000000000000"
 DEVELOPMENT_PEPPER = "development-pepper-not-for-production"
@@ -69,11 +71,22 @@ class Settings(BaseSettings):
     seal_key: SecretStr = Field(
         default=SecretStr(DEVELOPMENT_SEAL_KEY), description="base64 of 32 bytes: AES-256-GCM key of sealed values"
     )
+    webhook_allow_private: str | None = Field(
+        default=None,
+        description="networks that outgoing webhooks may reach although they are not public, by plain HTTP too, such as"
+        " 127.0.0.0/8,::1/128",
+    )
     max_recharge: str = Field(default="10000.00", description="largest recharge in dollars (rule C2)")
     bank_code_attempts: int = Field(default=5, ge=1, le=10, description="wrong codes allowed (rule E4)")
     retention_days: int = Field(default=30, ge=1, le=3650, description="from balance zero to its end (rule B2)")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
     log_format: Literal["json", "console"] = Field(default="json", description="shape of log lines")
+
+    @field_validator("webhook_allow_private")
+    @classmethod
+    def _networks(cls, text: str | None) -> str | None:
+        networks(text or "")
+        return text
 
     @model_validator(mode="after")
     def _refuse_development_secrets(self) -> "Settings":
@@ -85,6 +98,11 @@ class Settings(BaseSettings):
                 if value.get_secret_value() == unsafe:
                     raise ValueError(f"{name} still has its development value: set a secret of your own")
         return self
+
+    @property
+    def webhook_networks(self) -> tuple[Network, ...]:
+        """The networks of ``webhook_allow_private``."""
+        return networks(self.webhook_allow_private or "")
 
     @property
     def uses_sandbox(self) -> bool:

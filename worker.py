@@ -26,9 +26,11 @@ from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
 from activities.retaining import Retaining
 from activities.settling import Settling
+from activities.webhooks import Webhooks
 from gateways.mail import Mailer, MailServer
 from gateways.processor import Processor
 from gateways.stripe import StripeProcessor
+from gateways.webhooks import WebhookSender
 from relay.running import CHANNELS, relaying
 from settings import Settings
 from store import deployment
@@ -43,9 +45,19 @@ from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
 from workflows.retention import Retention
+from workflows.webhook import Webhook
 
 log = structlog.get_logger(__name__)
-WORKFLOWS: Sequence[type] = (BankRemoval, BankReview, BankVerification, Notice, PaymentMethod, Recharge, Retention)
+WORKFLOWS: Sequence[type] = (
+    BankRemoval,
+    BankReview,
+    BankVerification,
+    Notice,
+    PaymentMethod,
+    Recharge,
+    Retention,
+    Webhook,
+)
 GRACE = timedelta(seconds=30)
 # How long a workflow's next step waits for the worker that has it cached, should that one have died.
 STICKY = timedelta(seconds=5)
@@ -77,7 +89,8 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
     settling = Settling(database=database)
     cards = Cards(database=database, processor=processor)
     verifying = BankVerifying(database=database, processor=processor)
-    entries = BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value()))
+    seal = Seal(settings.seal_key.get_secret_value())
+    entries = BankEntries(database=database, processor=processor, seal=seal)
     bank_care = BankCare(database=database, processor=processor)
     notifying = Notifying(
         database=database,
@@ -86,6 +99,8 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         link_key=link_key,
         public_url=public_url,
     )
+    sender = WebhookSender(allowed=settings.webhook_networks)
+    webhooks = Webhooks(database=database, sender=sender, seal=seal, clock=utc_now)
     return [
         charging.create_intent,
         charging.confirm,
@@ -104,6 +119,7 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         bank_care.review_bank,
         bank_care.remove_bank,
         notifying.deliver,
+        webhooks.send,
         Retaining(database=database).look,
     ]
 
