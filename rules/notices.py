@@ -139,7 +139,7 @@ KINDS: dict[str, Kind] = {
         widely=True,
     ),
     "retention_ended_for_operators": Kind(
-        when="The same, to whoever decides now about the account's numbers; nothing is deleted here.",
+        when="A retention clock ran out: operators decide about the account's numbers; nothing is deleted here.",
         subject="retention",
         needs=_RETENTION_ENDED,
         audience="operators",

@@ -70,7 +70,8 @@ def step(clock: Clock, *, account_status: str, spendable_micros: int, now: datet
         return _wait(clock, ends_at=clock.ends_at, told=clock.told)
     newest = min(due)
     ends_at = max(clock.ends_at, now + LAST_WARNING) if newest == REMINDERS[-1] else clock.ends_at
-    return _wait(clock, ends_at=ends_at, told=clock.told | set(due), remind=newest)
+    over = {days for days in REMINDERS if days >= newest}
+    return _wait(clock, ends_at=ends_at, told=clock.told | over, remind=newest)
 
 
 def _over(clock: Clock, outcome: Outcome) -> Step:
