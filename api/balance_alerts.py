@@ -61,7 +61,7 @@ class NewAlerts(Shape):
             if getattr(self, name) is None:
                 raise PydanticCustomError("null", "{name} cannot be null: send an empty list", {"name": name})
         if not self.model_fields_set:
-            raise PydanticCustomError("missing", "thresholds, emails or both are needed")
+            raise PydanticCustomError("nothing", "thresholds, emails or both are needed")
         return self
 
 
