@@ -17,6 +17,7 @@ from api import (
     bank_accounts,
     cards,
     docs,
+    events,
     holds,
     notices,
     operations,
@@ -30,6 +31,7 @@ from api import (
     usage,
     usage_batch,
     usage_totals,
+    webhook_endpoints,
     webhooks,
 )
 from api.context import Context
@@ -57,6 +59,8 @@ ROUTERS = (
     sender_ids.router,
     notices.router,
     adjustments.router,
+    webhook_endpoints.router,
+    events.router,
     operator_keys.router,
     audit.router,
     pay.router,
