@@ -15,6 +15,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.bank_care import BankCare
@@ -24,6 +25,7 @@ from activities.cards import Cards
 from activities.charging import Charging
 from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
+from activities.recommending import Recommending
 from activities.retaining import Retaining
 from activities.settling import Settling
 from activities.webhooks import Webhooks
@@ -37,6 +39,7 @@ from store import deployment
 from store.database import Database, DatabaseUnavailableError, Listener
 from store.seals import Seal
 from telemetry import logs
+from workflows import schedules
 from workflows.bank_removal import BankRemoval
 from workflows.bank_review import BankReview
 from workflows.bank_verification import BankVerification
@@ -44,6 +47,7 @@ from workflows.cluster import cluster_of, connect, leave
 from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
+from workflows.recommendation_sweep import RecommendationSweep
 from workflows.retention import Retention
 from workflows.webhook import Webhook
 
@@ -55,6 +59,7 @@ WORKFLOWS: Sequence[type] = (
     Notice,
     PaymentMethod,
     Recharge,
+    RecommendationSweep,
     Retention,
     Webhook,
 )
@@ -119,6 +124,7 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         bank_care.review_bank,
         bank_care.remove_bank,
         notifying.deliver,
+        Recommending(database=database).recommend_page,
         webhooks.send,
         Retaining(database=database).look,
     ]
@@ -195,6 +201,7 @@ async def run(settings: Settings) -> None:
             return
         async with working(settings, client=client, database=database, processor=processor, meter=runtime.metric_meter):
             log.info("worker_ready", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
+            await _until_reached("schedules", lambda: schedules.ensure(client, task_queue=settings.task_queue), stop)
             await stop.wait()
     log.info("worker_stopped")
 
@@ -213,7 +220,7 @@ async def _until_reached(what: str, reach: Callable[[], Any], stop: asyncio.Even
             return await reach()
         except deployment.OtherDeploymentError:
             raise
-        except (ConnectionError, DatabaseUnavailableError, RuntimeError, OSError) as error:
+        except (ConnectionError, DatabaseUnavailableError, RuntimeError, OSError, RPCError) as error:
             log.warning("worker_waits", kind=what, error=type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
