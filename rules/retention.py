@@ -7,8 +7,10 @@ from typing import Literal
 
 #: Days before the end on which the owner is reminded, the earliest first.
 REMINDERS = (7, 1)
-#: The end never comes sooner than this after the last reminder: an outage of ours takes no warning from anybody.
+#: Where the last reminder comes late the end waits this long for it: an outage of ours takes no warning from anybody.
 LAST_WARNING = timedelta(days=REMINDERS[-1])
+#: So late it may come without putting the end off: no timer is exact.
+ON_TIME = timedelta(hours=1)
 
 Outcome = Literal["canceled", "closed", "ended"]
 
@@ -69,7 +71,8 @@ def step(clock: Clock, *, account_status: str, spendable_micros: int, now: datet
             return _over(clock, "ended")
         return _wait(clock, ends_at=clock.ends_at, told=clock.told)
     newest = min(due)
-    ends_at = max(clock.ends_at, now + LAST_WARNING) if newest == REMINDERS[-1] else clock.ends_at
+    too_late = newest == REMINDERS[-1] and now + LAST_WARNING - clock.ends_at > ON_TIME
+    ends_at = now + LAST_WARNING if too_late else clock.ends_at
     over = {days for days in REMINDERS if days >= newest}
     return _wait(clock, ends_at=ends_at, told=clock.told | over, remind=newest)
 

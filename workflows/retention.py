@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.retaining import ClockState, Retaining, RetentionRef
-    from rules.wording import moment
+    from rules.wording import count, moment
     from workflows import attributes
     from workflows.options import book_entry
 
@@ -64,7 +64,11 @@ class Retention:
             return
         last = clock.look_at >= clock.ends_at
         left = (clock.ends_at - clock.look_at).days
-        summary = "The end: tell owner, operators and platform" if last else f"Reminder, {left} days before the end"
+        summary = (
+            "The end: tell owner, operators and platform"
+            if last
+            else f"Reminder, {count(left, 'day', 'days')} before the end"
+        )
         try:
             await workflow.wait_condition(
                 lambda: self._news != seen,

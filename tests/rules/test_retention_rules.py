@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.retention import Clock, days_left, ends, reminders, step
+from rules.retention import ON_TIME, Clock, days_left, ends, reminders, step
 
 START = datetime(2026, 11, 24, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -52,6 +52,13 @@ def test_after_an_outage_the_last_warning_alone_is_given_and_the_end_waits_a_day
     assert due.ends_at == due.look_at == now + DAY
     after = look(due.ends_at, Clock(started_at=START, ends_at=due.ends_at, told=due.told))
     assert after.outcome == "ended"
+
+
+@pytest.mark.parametrize(("minutes", "put_off"), [(0, False), (60, False), (61, True)])
+def test_a_last_reminder_that_is_hardly_late_puts_nothing_off(minutes, put_off):
+    due = look(START + 29 * DAY + timedelta(minutes=minutes), clock(told=(7,)))
+    assert due.remind == 1
+    assert (due.ends_at > START + 30 * DAY) == put_off
 
 
 def test_a_late_first_reminder_puts_nothing_off():
@@ -118,4 +125,4 @@ def test_whenever_it_is_looked_at_each_reminder_comes_at_most_once_and_none_is_l
     assert names == sorted(set(names), reverse=True)
     if reminders(clock(days)):
         assert names[-1] == 1
-        assert now - told[-1][1] >= DAY, "a day lies between the last warning and the end"
+        assert now - told[-1][1] >= DAY - ON_TIME, "a day lies between the last warning and the end"
