@@ -172,7 +172,7 @@ async def delete_webhook_endpoint(endpoint_id: str, context: InContext, caller: 
 async def rotate_webhook_secret(
     endpoint_id: str, context: InContext, caller: Admin, body: SecretRotation | None = None
 ) -> WebhookEndpointWithSecret:
-    """Make a new secret. For ``overlap_hours`` each webhook carries two signatures: its own and that of the one before."""
+    """Make a new secret. For ``overlap_hours`` each webhook carries its signature and that of the one before."""
     overlap = timedelta(hours=(body or SecretRotation()).overlap_hours)
     now = context.now()
     async with context.database.transaction() as session:

@@ -8,10 +8,9 @@ EVERY = "*"
 
 _RECHARGE = frozenset({"recharge", "amount", "currency", "kind", "payment_method", "status"})
 _BANK = frozenset({"bank_account", "status"})
-_BANK_NAMES = frozenset({"bank_name", "last4"})
+_REASON = frozenset({"reason"})
 _CARD = frozenset({"card", "status"})
-_CARD_NAMES = frozenset({"brand", "last4", "exp_month", "exp_year"})
-_SUBACCOUNT = frozenset({"subaccount", "name", "enabled"})
+_SUBACCOUNT = frozenset({"subaccount", "enabled"})
 _AVAILABLE = frozenset({"available", "currency"})
 _CROSSED = _AVAILABLE | {"crossed_at"}
 _CLOCK = frozenset({"started_at", "ends_at"})
@@ -36,7 +35,7 @@ class EventType:
 
 TYPES: dict[str, EventType] = {
     "account.created": EventType(
-        means="An account was opened.", needs=frozenset({"name", "status"}), may=frozenset({"external_id"})
+        means="An account was opened.", needs=frozenset({"status"}), may=frozenset({"external_id"})
     ),
     "account.updated": EventType(
         means="Fields of an account were changed; `changed` lists their names.",
@@ -85,33 +84,31 @@ TYPES: dict[str, EventType] = {
         may=frozenset({"crossed_at", "transaction"}),
     ),
     "bank_account.added": EventType(
-        means="A bank account was added; it pays once it is verified.", needs=_BANK, may=_BANK_NAMES
+        means="A bank account was added; it pays once it is verified.", needs=_BANK, may=_REASON
     ),
-    "bank_account.verified": EventType(means="The bank account can pay.", needs=_BANK, may=_BANK_NAMES),
+    "bank_account.verified": EventType(means="The bank account can pay.", needs=_BANK, may=_REASON),
     "bank_account.verification_failed": EventType(
-        means="The last try was wrong, or the micro-deposit could not be sent.",
-        needs=_BANK,
-        may=_BANK_NAMES | {"reason"},
+        means="The last try was wrong, or the micro-deposit could not be sent.", needs=_BANK, may=_REASON
     ),
     "bank_account.expired": EventType(
-        means="Ten days have passed without the code or amounts.", needs=_BANK, may=_BANK_NAMES | {"reason"}
+        means="Ten days have passed without the code or amounts.", needs=_BANK, may=_REASON
     ),
     "bank_account.blocked": EventType(
-        means="The bank or the processor refuses further debits.", needs=_BANK, may=_BANK_NAMES | {"reason"}
+        means="The bank or the processor refuses further debits.", needs=_BANK, may=_REASON
     ),
     "bank_account.unblocked": EventType(
-        means="The processor takes debits from the bank account again.", needs=_BANK, may=_BANK_NAMES
+        means="The processor takes debits from the bank account again.", needs=_BANK, may=_REASON
     ),
     "bank_account.removed": EventType(
-        means="The bank account was removed and its authorisation has ended.", needs=_BANK, may=_BANK_NAMES | {"reason"}
+        means="The bank account was removed and its authorisation has ended.", needs=_BANK, may=_REASON
     ),
-    "card.active": EventType(means="A card was attached and can be charged.", needs=_CARD, may=_CARD_NAMES),
-    "card.failed": EventType(means="The processor refused the card.", needs=_CARD, may=_CARD_NAMES | {"failure_code"}),
-    "card.removed": EventType(means="A card was removed.", needs=_CARD, may=_CARD_NAMES),
+    "card.active": EventType(means="A card was attached and can be charged.", needs=_CARD),
+    "card.updated": EventType(means="Its network renewed the card, such as its expiry date.", needs=_CARD),
+    "card.failed": EventType(means="The processor refused the card.", needs=_CARD, may=frozenset({"failure_code"})),
+    "card.removed": EventType(means="A card was removed.", needs=_CARD),
     "notice.created": EventType(
         means="A notice was written; it goes out by mail too, unless its reason is over by then.",
         needs=frozenset({"notice", "kind", "audience", "cause"}),
-        may=frozenset({"about"}),
     ),
     "recharge.created": EventType(
         means="A recharge was accepted; its money is pending.", needs=_RECHARGE, may=frozenset({"expected_on"})
@@ -121,6 +118,7 @@ TYPES: dict[str, EventType] = {
         needs=_RECHARGE,
         may=frozenset({"action_expires_at"}),
     ),
+    "recharge.processing": EventType(means="The customer confirmed; the payment goes on.", needs=_RECHARGE),
     "recharge.succeeded": EventType(means="The money arrived and can be spent.", needs=_RECHARGE),
     "recharge.failed": EventType(
         means="The recharge failed for good.", needs=_RECHARGE, may=frozenset({"failure_code"})
@@ -132,8 +130,8 @@ TYPES: dict[str, EventType] = {
     ),
     "subaccount.created": EventType(means="A subaccount was made.", needs=_SUBACCOUNT),
     "subaccount.updated": EventType(
-        means="A subaccount was changed: its name, whether it is enabled, its budget or its sender IDs.",
-        needs=_SUBACCOUNT,
+        means="A subaccount was changed: its name, whether it is enabled, its budget, sender IDs or metadata.",
+        needs=_SUBACCOUNT | {"changed"},
     ),
     "subaccount.deleted": EventType(means="A subaccount was deleted; its history is kept.", needs=_SUBACCOUNT),
     "subaccount.budget_exhausted": EventType(

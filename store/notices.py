@@ -12,7 +12,7 @@ from models.account import Account
 from models.balance_alerts import BalanceAlerts
 from models.notice import Notice, NoticeRecipient
 from rules.notices import KINDS, Audience, NoticeFactsError, complete, ended
-from store import notice_facts, outbox
+from store import events, notice_facts, outbox
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -62,6 +62,8 @@ async def add(
     if wanted.audience == "owner" and account_id is not None:
         for email in await _addresses(session, account_id, widely=wanted.widely):
             await address(session, notice_id, email=email, now=now)
+    told = {"notice": notice_id, "kind": kind, "audience": wanted.audience, "cause": cause}
+    await events.add(session, type="notice.created", account_id=account_id, data=told, now=now)
     await outbox.add(
         session,
         kind="notice",
