@@ -49,10 +49,12 @@ class WebhookSender:
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST ``body``. Whatever goes wrong out there is an answer, never an exception."""
+        deadline = asyncio.get_running_loop().time() + self._timeout_seconds
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                target = parse(url, allowed=self._allowed)
-                return await self._post(target, await self._addresses(target), body, headers)
+            target = parse(url, allowed=self._allowed)
+            async with asyncio.timeout_at(deadline):
+                addresses = await self._addresses(target)
+            return await self._post(target, addresses, body, headers, deadline)
         except WebhookUrlError:
             return Answer(None, "refused_address")
         except (TimeoutError, httpx.TimeoutException):
@@ -78,33 +80,37 @@ class WebhookSender:
         return found
 
     async def _post(
-        self, target: Target, addresses: Sequence[Address], body: bytes, headers: Mapping[str, str]
+        self, target: Target, addresses: Sequence[Address], body: bytes, headers: Mapping[str, str], deadline: float
     ) -> Answer:
         """To the first of the checked addresses that takes the connection."""
         for address in addresses[:-1]:
             with suppress(httpx.ConnectError):
-                return await self._post_to(address, target, body, headers)
-        return await self._post_to(addresses[-1], target, body, headers)
+                return await self._post_to(address, target, body, headers, deadline)
+        return await self._post_to(addresses[-1], target, body, headers, deadline)
 
-    async def _post_to(self, address: Address, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _post_to(
+        self, address: Address, target: Target, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> Answer:
         """The connection goes to ``address`` itself; the name is in the Host header and is what TLS verifies."""
         host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
-        extensions = {} if target.literal is not None else {"sni_hostname": target.host}
-        async with (
-            httpx.AsyncClient(
-                verify=self._tls, trust_env=False, follow_redirects=False, timeout=self._timeout_seconds
-            ) as client,
-            client.stream(
+        async with httpx.AsyncClient(
+            verify=self._tls, trust_env=False, follow_redirects=False, timeout=self._timeout_seconds
+        ) as client:
+            request = client.build_request(
                 "POST",
                 f"{target.scheme}://{host}:{target.port}{target.path}",
                 content=body,
                 headers={**_HEADERS, **headers, "Host": target.authority},
-                extensions=extensions,
-            ) as response,
-        ):
-            with suppress(TimeoutError, httpx.HTTPError):
-                async with asyncio.timeout(_TASTE_SECONDS):
-                    await _taste(response)
+                extensions={} if target.literal is not None else {"sni_hostname": target.host},
+            )
+            async with asyncio.timeout_at(deadline):
+                response = await client.send(request, stream=True)
+            try:
+                with suppress(TimeoutError, httpx.HTTPError):
+                    async with asyncio.timeout(_TASTE_SECONDS):
+                        await _taste(response)
+            finally:
+                await response.aclose()
             return Answer(response.status_code, failure_of(response.status_code))
 
 
