@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import structlog
 from sqlalchemy import and_, false, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_nothing
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,8 @@ from rules.days import day_of
 from rules.money import CURRENCY, Money
 from rules.thresholds import Threshold
 from store import accounts, events, notices
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,10 @@ async def due(session: AsyncSession, *, after: str, limit: int, now: datetime) -
     zones = await session.scalars(select(col(Account.timezone)).distinct())
     days: dict[date, list[str]] = {}  # around the world there are at most three at one time
     for zone in zones:
-        days.setdefault(day_of(now, zone), []).append(zone)
+        try:
+            days.setdefault(day_of(now, zone), []).append(zone)
+        except KeyError:  # of an account that moved here from a machine with other time zones: it waits, nobody else
+            log.warning("timezone_unknown", timezone=zone)
     on = col(BalanceAlerts.recommended_on)
     late = [and_(col(Account.timezone).in_(there), or_(on.is_(None), on < day)) for day, there in days.items()]
     rows = await session.execute(
@@ -117,7 +123,7 @@ async def recommend(session: AsyncSession, this: Due, *, micros: int | None, now
     return True
 
 
-async def crossed(session: AsyncSession, crossing: Crossing, now: datetime) -> None:
+async def crossed(session: AsyncSession, crossing: Crossing, *, now: datetime) -> None:
     """An alert's effect: a notice, as old as the posting, and an event."""
     settings = await get(session, crossing.account_id)
     notice_id = await notices.add(
