@@ -92,7 +92,7 @@ class Webhooks:
             state = row.state
         if answer.error is not None:
             log.warning(
-                "webhook_not_taken", event=this.event_id, endpoint=this.endpoint_id, status=answer.status,
+                "webhook_not_taken", event_id=this.event_id, endpoint=this.endpoint_id, status=answer.status,
                 error=answer.error, state=state,
             )  # fmt: skip
         return WebhookAnswer(state, answer.status, answer.error)

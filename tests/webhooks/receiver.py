@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-Behave = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Receiver:
             self.requests.append(Received(request.split(" ")[1], headers, body))
             self.arrived.set()
             behave = self.behaviours.pop(0) if self.behaviours else self.always
-            await (answer(behave)(writer) if isinstance(behave, int) else behave(writer))
+            await (answer(behave)(reader, writer) if isinstance(behave, int) else behave(reader, writer))
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         finally:
@@ -53,7 +53,7 @@ class Receiver:
 def answer(status: int, *, body: bytes = b"ok", **headers: str) -> Behave:
     """A plain answer."""
 
-    async def behave(writer: asyncio.StreamWriter) -> None:
+    async def behave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(f"HTTP/1.1 {status} Whatever\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         await writer.drain()
@@ -61,17 +61,17 @@ def answer(status: int, *, body: bytes = b"ok", **headers: str) -> Behave:
     return behave
 
 
-async def hang_up(writer: asyncio.StreamWriter) -> None:
+async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """The connection is cut without an answer."""
     writer.transport.abort()
 
 
-async def never_answer(writer: asyncio.StreamWriter) -> None:
+async def never_answer(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Nothing comes until the other side has gone."""
-    await writer.wait_closed()
+    await reader.read()
 
 
-async def dribble(writer: asyncio.StreamWriter) -> None:
+async def dribble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One byte of a header at a time, for ever."""
     writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     while True:

@@ -29,7 +29,7 @@ def sender() -> WebhookSender:
     return WebhookSender(allowed=LOOPBACK, timeout_seconds=1.5)
 
 
-async def flood(writer: asyncio.StreamWriter) -> None:
+async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A gigabyte."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
     for _ in range(1024):
@@ -37,14 +37,14 @@ async def flood(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-async def flood_of_headers(writer: asyncio.StreamWriter) -> None:
+async def flood_of_headers(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\n")
     for number in range(1 << 20):
         writer.write(b"X-%d: %s\r\n" % (number, b"z" * 1000))
         await writer.drain()
 
 
-async def dribbled_body(writer: asyncio.StreamWriter) -> None:
+async def dribbled_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
     while True:
         writer.write(b"z")
