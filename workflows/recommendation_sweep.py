@@ -10,9 +10,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows import attributes
     from workflows.options import HEARTBEAT, UNTIL_ANSWERED
 
-#: A new run takes over after so many, so that no history grows long.
-PAGES = 200
-
 
 @dataclass(frozen=True)
 class SweepRequest:
@@ -21,6 +18,8 @@ class SweepRequest:
     after: str = ""
     done: int = 0
     failed: int = 0
+    pages: int = 200
+    """After so many a new run takes over, so that no history grows long."""
 
 
 @workflow.defn(name="RecommendationSweep")
@@ -46,5 +45,5 @@ class RecommendationSweep:
                 return done
             after, done, failed, pages = page.last, done + page.done, failed + page.failed, pages + 1
             workflow.set_current_details(f"{done} accounts have a new recommendation so far.")
-            if pages == PAGES:
-                workflow.continue_as_new(SweepRequest(after, done, failed))
+            if pages == request.pages:
+                workflow.continue_as_new(SweepRequest(after, done, failed, request.pages))
