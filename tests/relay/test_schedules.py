@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import ScheduleOverlapPolicy, ScheduleUpdate
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+import worker
 from activities.recommending import Recommending
 from store import balance_alerts
 from tests.store.alerting import open_customer
@@ -62,3 +64,17 @@ async def test_what_it_starts_recommends(temporal, handle, books):
                 if found.recommended_on is not None:
                     break
                 await asyncio.sleep(0.1)
+
+
+async def test_a_worker_makes_them_as_soon_as_temporal_lets_it(monkeypatch):
+    """One without the right to, or a server that is just restarting, is asked again; the worker works meanwhile."""
+    monkeypatch.setattr(worker, "AGAIN_SECONDS", 0.01)
+    answers = [RPCError("unavailable", RPCStatusCode.UNAVAILABLE, b""), ConnectionError(), None]
+
+    async def ensure():
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+        return "made"
+
+    assert await worker._until_reached("schedules", ensure, asyncio.Event()) == "made"

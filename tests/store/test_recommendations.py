@@ -1,5 +1,6 @@
 """The nightly recommendation: average daily usage of 30 full days, subaccounts included (A4, A6, A8)."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -139,3 +140,24 @@ async def test_closed_accounts_are_left_alone(store):
     async with store.transaction() as session:
         await session.execute(text("UPDATE account SET status = 'closed'"))
     assert await sweep(store, OPENED + timedelta(days=3)) == (0, 0)
+
+
+async def test_the_owner_and_the_sweep_at_once_leave_what_the_owner_set(store):
+    """Whoever comes first: what is watched is what the settings say, and the owner's word stands."""
+    for n in range(12):
+        customer = await open_customer(store, now=OPENED)
+        await use(store, customer, OPENED + timedelta(days=1), 33)
+        first, second = customer.put([42]), sweep(store, OPENED + timedelta(days=2))
+        await asyncio.gather(*((first, second) if n % 2 else (second, first)))
+        assert await recommended(store, customer) == (33, [250, 100, 42, 10])
+
+
+async def test_two_owners_at_once_leave_one_list_whole(store):
+    customer = await open_customer(store, now=OPENED)
+    for _ in range(8):
+        await asyncio.gather(customer.put([1, 2, 3]), customer.put([400, 500]), customer.put([]))
+        async with store.transaction() as session:
+            settings = await balance_alerts.get(session, customer.account_id)
+            watched = await ledger.watched(session, customer.account_id, Threshold.ALERT)
+        assert settings.thresholds in {(1 * DOLLAR, 2 * DOLLAR, 3 * DOLLAR), (400 * DOLLAR, 500 * DOLLAR), ()}
+        assert watched == sorted({250 * DOLLAR, 100 * DOLLAR, 10 * DOLLAR, *settings.thresholds}, reverse=True)
