@@ -12,7 +12,7 @@ from api.paging import ListQuery
 from api.routing import router as make_router
 from api.shapes import Listing, Moment, Resource, Shape
 from models.event import Event
-from models.webhook import WebhookDelivery
+from models.webhook_delivery import WebhookDelivery
 from rules.access import Caller
 from rules.problems import Problem
 from store import audit, webhook_deliveries, webhook_endpoints

@@ -12,7 +12,7 @@ from api.context import Context, InContext
 from api.paging import ListQuery
 from api.routing import router as make_router
 from api.shapes import Listing, Moment, OneLine, Resource, Shape
-from models.webhook import WebhookEndpoint
+from models.webhook_endpoint import WebhookEndpoint
 from rules.access import Caller
 from rules.events import EVERY, TYPES
 from rules.problems import Problem

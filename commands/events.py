@@ -10,7 +10,7 @@ from rich.table import Table
 
 from commands.running import AsJson, database, out, print_json, refuse, run, settings
 from models.event import Event
-from models.webhook import WebhookDelivery
+from models.webhook_delivery import WebhookDelivery
 from rules.access import Caller
 from rules.events import TYPES
 from store import audit, webhook_deliveries, webhook_endpoints

@@ -92,11 +92,6 @@ def reachable(address: Address, *, allowed: Sequence[Network] = ()) -> bool:
     return not any(address in network for network in _NOT_PUBLIC)
 
 
-def networks(text: str) -> tuple[Network, ...]:
-    """Networks in a setting, with commas between them. Raises ValueError for anything else."""
-    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
-
-
 def _literal(host: str) -> Address | None:
     """The address that ``host`` is; None for a name. Raises WebhookUrlError for what is neither."""
     if ":" in host:

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.event import Event
-from models.webhook import WebhookDelivery, WebhookEndpoint
+from models.webhook_delivery import WebhookDelivery
+from models.webhook_endpoint import WebhookEndpoint
 from rules.events import complete, wants
 from store import outbox
 from store.ids import new_id

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.event import Event
-from models.webhook import WebhookDelivery, WebhookEndpoint
+from models.webhook_delivery import WebhookDelivery
+from models.webhook_endpoint import WebhookEndpoint
 from rules.events import wants
 from store import events
 from store.paging import Page, fetch

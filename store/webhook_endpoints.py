@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.webhook import WebhookEndpoint
+from models.webhook_endpoint import WebhookEndpoint
 from rules.problems import Problem
 from rules.webhooks import MOST_ENDPOINTS, SECRET_BYTES, encode_secret
 from store.ids import new_id

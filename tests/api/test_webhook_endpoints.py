@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlmodel import col
 
-from models.webhook import WebhookEndpoint
+from models.webhook_endpoint import WebhookEndpoint
 from store.seals import SealBrokenError
 from tests.api.client import serving
 

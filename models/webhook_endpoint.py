@@ -1,4 +1,4 @@
-"""Where events are told by webhook, and how each delivery fares."""
+"""Where events are told by webhook."""
 
 from datetime import datetime
 
@@ -26,22 +26,3 @@ class WebhookEndpoint(Record, table=True):
     """Signs beside the new secret until ``previous_until``."""
     previous_until: datetime | None = timestamp(nullable=True)
     deleted_at: datetime | None = timestamp(nullable=True)
-
-
-class WebhookDelivery(Record, table=True):
-    """One event for one endpoint. ``state``: ``pending``, ``delivered``, ``failed``."""
-
-    __tablename__ = "webhook_delivery"  # pyright: ignore[reportAssignmentType]
-
-    event_id: str = Field(primary_key=True)
-    endpoint_id: str = Field(primary_key=True)
-    state: str = "pending"
-    round: int = 1
-    """Counts the times that it was asked for: 1, and one more for each resend."""
-    attempts: int = 0
-    last_status: int | None = None
-    """The HTTP status of the last answer; null when there was none."""
-    last_error: str | None = None
-    """Why the last attempt failed: an enumeration of ``rules/webhooks.py``."""
-    next_try_at: datetime | None = timestamp(nullable=True)
-    delivered_at: datetime | None = timestamp(nullable=True)
