@@ -11,6 +11,8 @@ from sqlalchemy import text
 import ledger
 from ledger.checks import CHECKS
 from ledger.verification import MOST
+from rules import chart
+from rules.thresholds import Threshold
 from tests.ledger import accounts
 from tests.ledger.accounts import NOW
 
@@ -249,3 +251,17 @@ async def test_a_broken_book_is_not_read_out_line_by_line(session, account):
 
 def test_every_check_is_seen_to_find_something():
     assert set().union(*(checks for _, checks in TAMPERED.values())) == set(CHECKS)
+
+
+async def test_a_missing_crossing_of_an_operation_of_several_legs_is_found(session, db, open_with):
+    """Its first leg moves available and its last one does not: it is judged whole."""
+    account = await open_with(100)
+    async with db.transaction() as writing:
+        await ledger.watch(writing, account, Threshold.ALERT, [100])
+        withdrawn = ledger.Posting(account_id=account, operation=chart.withdrawn(5), key="dp", source="dp", now=NOW)
+        assert await accounts.post(writing, withdrawn) == "posted"
+    assert await ledger.verify(session) == []
+    await session.execute(text("DELETE FROM ledger_crossing WHERE account_id = :a AND kind = 1"), {"a": account})
+    (finding,) = await ledger.verify(session)
+    assert (finding.check, finding.account_id) == ("uncrossed", account)
+    assert finding.detail.startswith("transfer 2 went from 100 to 95 past 100")
