@@ -49,19 +49,12 @@ from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
 from workflows.recommendation_sweep import RecommendationSweep
 from workflows.retention import Retention
-from workflows.webhook import Webhook
+from workflows.webhook import Webhook, webhook_queue
 
 log = structlog.get_logger(__name__)
 WORKFLOWS: Sequence[type] = (
-    BankRemoval,
-    BankReview,
-    BankVerification,
-    Notice,
-    PaymentMethod,
-    Recharge,
-    RecommendationSweep,
-    Retention,
-    Webhook,
+    *(BankRemoval, BankReview, BankVerification, Notice),
+    *(PaymentMethod, Recharge, RecommendationSweep, Retention, Webhook),
 )
 GRACE = timedelta(seconds=30)
 # How long a workflow's next step waits for the worker that has it cached, should that one have died.
@@ -94,8 +87,7 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
     settling = Settling(database=database)
     cards = Cards(database=database, processor=processor)
     verifying = BankVerifying(database=database, processor=processor)
-    seal = Seal(settings.seal_key.get_secret_value())
-    entries = BankEntries(database=database, processor=processor, seal=seal)
+    entries = BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value()))
     bank_care = BankCare(database=database, processor=processor)
     notifying = Notifying(
         database=database,
@@ -104,8 +96,6 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         link_key=link_key,
         public_url=public_url,
     )
-    sender = WebhookSender(allowed=settings.webhook_networks)
-    webhooks = Webhooks(database=database, sender=sender, seal=seal, clock=utc_now)
     return [
         charging.create_intent,
         charging.confirm,
@@ -125,9 +115,14 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         bank_care.remove_bank,
         notifying.deliver,
         Recommending(database=database).recommend_page,
-        webhooks.send,
         Retaining(database=database).look,
     ]
+
+
+def webhooks(settings: Settings, *, database: Database) -> Webhooks:
+    """The hand that sends webhooks; it works off a queue of its own (workflows/webhook.py)."""
+    sender = WebhookSender(allowed=settings.webhook_networks)
+    return Webhooks(database=database, sender=sender, seal=Seal(settings.seal_key.get_secret_value()), clock=utc_now)
 
 
 def processor_of(settings: Settings) -> StripeProcessor:
@@ -155,9 +150,17 @@ async def working(
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=STICKY,
     )
+    courier = Worker(
+        client,
+        task_queue=webhook_queue(settings.task_queue),
+        activities=[webhooks(settings, database=database).send],
+        interceptors=[Heartbeats()],
+        graceful_shutdown_timeout=GRACE,
+    )
     try:
         async with (
             worker,
+            courier,
             relaying(
                 database=database,
                 listener=listener,

@@ -23,6 +23,11 @@ class WebhookRequest:
     round: int
 
 
+def webhook_queue(task_queue: str) -> str:
+    """The queue of the tries: receivers that keep us waiting take no place of payments."""
+    return f"{task_queue}-webhooks"
+
+
 @workflow.defn(name="Webhook")
 class Webhook:
     """From ``pending`` to ``delivered`` or ``failed``. Asked for again on its way, it begins anew."""
@@ -80,6 +85,7 @@ class Webhook:
                 now=now,
                 next_try_at=None if last else now + WAITS[number],
             ),
+            task_queue=webhook_queue(workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),
             heartbeat_timeout=HEARTBEAT,
             retry_policy=UNTIL_ANSWERED,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from standardwebhooks import Webhook
 
-from tests.webhooks.receiver import receiving
+from tests.webhooks.receiver import never_answer, receiving
 
 
 @pytest.fixture
@@ -79,3 +79,22 @@ async def test_a_worker_that_dies_while_the_receiver_thinks_has_it_sent_once_mor
         assert first.body == second.body
         for request in (first, second):
             Webhook(secret).verify(request.body, request.headers)
+
+
+async def test_receivers_that_never_answer_keep_no_payment_waiting(telling):
+    async with receiving() as receiver:
+        receiver.always = never_answer
+        for _ in range(16):
+            await endpoint(telling, receiver, "account.created")
+        payer = await telling.account()
+        card = await telling.card(payer)
+        for _ in range(8):  # more deliveries than one worker does at a time
+            await telling.account()
+
+        async def crowded() -> bool:
+            return receiver.connections >= 100
+
+        await telling.until(crowded, "a crowd of deliveries that wait")
+        async with asyncio.timeout(8):
+            paid = await telling.recharge(payer, card)
+        assert paid["status"] == "succeeded"

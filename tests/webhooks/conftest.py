@@ -27,7 +27,7 @@ from store.database import Database
 from store.seals import Seal
 from workflows.attributes import ACCOUNT, KIND, STATE
 from workflows.starting import hand_over
-from workflows.webhook import Webhook
+from workflows.webhook import Webhook, webhook_queue
 
 SEALS = Seal(DEVELOPMENT_SEAL_KEY)
 NOW = datetime(2026, 11, 24, 15, tzinfo=UTC)
@@ -56,12 +56,14 @@ class Post:
         """A worker that sends."""
         sender = WebhookSender(allowed=[ip_network("127.0.0.0/8")], timeout_seconds=timeout_seconds)
         hands = Webhooks(database=self.store, sender=sender, seal=SEALS, clock=lambda: datetime.now(UTC))
-        async with Worker(
-            self.client,
-            task_queue=self.queue,
-            workflows=[Webhook],
-            activities=[hands.send],
-            workflow_failure_exception_types=[Exception],
+        async with (
+            Worker(
+                self.client,
+                task_queue=self.queue,
+                workflows=[Webhook],
+                workflow_failure_exception_types=[Exception],
+            ),
+            Worker(self.client, task_queue=webhook_queue(self.queue), activities=[hands.send]),
         ):
             yield
 
