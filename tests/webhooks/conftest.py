@@ -87,10 +87,12 @@ class Post:
             event = await webhook_deliveries.find_event(session, event_id)
             return await webhook_deliveries.resend(session, event, endpoint_id=endpoint_id, now=NOW)
 
-    async def hand_over(self, *, twice=False) -> list[str]:
+    async def hand_over(self, *, twice=False, all_anew=False) -> list[str]:
         """What waits in the outbox, as the relay does it; gives the workflows' ids."""
         async with self.store.transaction() as session:
-            query = select(Outbox).where(col(Outbox.handed_at).is_(None)).order_by(col(Outbox.id))
+            query = select(Outbox).order_by(col(Outbox.id))
+            if not all_anew:
+                query = query.where(col(Outbox.handed_at).is_(None))
             rows = (await session.scalars(query)).all()
             for row in rows:
                 for _ in range(1 + twice):

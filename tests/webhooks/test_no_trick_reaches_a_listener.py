@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateways.webhooks import Answer, WebhookSender
-from rules.webhook_urls import parse, reachable
+from rules.webhook_urls import WebhookUrlError, parse, reachable
 from tests.webhooks.receiver import answer, receiving
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -210,6 +210,13 @@ async def test_plain_http_goes_to_opened_networks_alone():
 )
 def test_public_addresses_are_reachable(address):
     assert reachable(ip_address(address))
+
+
+@pytest.mark.parametrize("port", [0, 1, 22, 25, 80, 444, 993, 1023, 65536, 99999])
+def test_odd_ports_are_refused_on_public_hosts_too(port):
+    for allowed in ((), LOOPBACK):
+        with pytest.raises(WebhookUrlError, match="port"):
+            parse(f"https://platform.example:{port}/", allowed=allowed)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,22 @@ async def test_what_comes_of_it(sender, behave, expected):
     assert (request.body, request.headers["content-type"]) == (b'{"a":1}', "application/json")
 
 
+async def test_of_a_gigabyte_hardly_anything_is_taken(sender):
+    sent = []
+
+    async def counting(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+        while True:
+            writer.write(bytes(1 << 18))
+            await writer.drain()
+            sent.append(1 << 18)
+
+    async with receiving() as receiver:
+        receiver.always = counting
+        assert await sender.send(f"http://127.0.0.1:{receiver.port}/", b"{}", {}) == Answer(200, None)
+    assert sum(sent) < 32 << 20  # what the sockets' buffers hold
+
+
 async def test_nobody_listens(sender):
     async with receiving() as receiver:
         port = receiver.port

@@ -215,6 +215,9 @@ async def test_a_delivery_is_sent_once_though_it_is_handed_over_twice(post):
         await post.hand_over(twice=True)
         assert await post.result(workflow_id) in {"delivered", "over"}
         assert receiver.ids == [event_id] * 2
+        await post.hand_over(all_anew=True)  # as by a relay that died before it could mark the rows
+        assert await post.result(workflow_id) == "over"
+        assert receiver.ids == [event_id] * 2
 
 
 async def test_a_resend_after_the_end_is_a_run_of_its_own_with_the_same_id_and_content(post):
