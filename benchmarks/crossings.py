@@ -31,7 +31,7 @@ _AGAIN = """
 INSERT INTO ledger_threshold SELECT * FROM thresholds;
 SELECT ledger_arm(account_id) FROM ledger_balance;
 """
-_ALL_HANDED = """
+ALL_HANDED = """
 SELECT ledger_crossing_handed(account_id, seq, kind, below, $1) FROM ledger_crossing WHERE handed_at IS NULL
 """
 _WATCH_HERE = """
@@ -82,7 +82,7 @@ async def _unwatched(book: Book) -> AsyncGenerator[None]:
 async def _handing_on(bench: Bench) -> None:
     """One relay with its alerts, each a notice, an event and a hand-off, beside callers that write a row each."""
     async with bench.stack.book() as book, book.group_commit() as commit, ways(book) as calls:
-        await book.owner.fetch(_ALL_HANDED, datetime.now(UTC))
+        await book.owner.fetch(ALL_HANDED, datetime.now(UTC))
         database = Database(book.app_url, pool_size=AT_ONCE + 1)
         relay = CrossingsRelay(
             database=database, effects=CrossingEffects(retention_days=30), now=lambda: datetime.now(UTC)

@@ -70,4 +70,6 @@ TARGETS = {
     "T22": Target(
         "balance alerts handed on by one relay, notice and event each", "INSERT of one bare row + COMMIT", 0.03
     ),
+    "T23": _most("from a charge that crosses an alert to its mail taken, p50, ms", "SMTP alone, p50", 30),
+    "T23 p99": _most("the same, p99, ms", "SMTP alone, p99", 30),
 }
