@@ -1,6 +1,5 @@
 """Charges from the door to the book: judged by facts in memory, posted in groups, judged again when those are stale."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,20 +66,16 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
     """Post many, an account's in the order given; each has its own answer."""
     answers = await _post_many(context, wanted)
     short: list[tuple[int, Charged]] = []
-    refused_at: dict[str, int] = {}
+    expected: dict[str, int] = {}
     for place, answer in enumerate(answers):
-        if isinstance(answer, Charged) and answer.outcome in EXHAUSTED:
+        if isinstance(answer, Problem):
+            continue
+        if answer.outcome in EXHAUSTED:
             short.append((place, answer))
-            refused_at.setdefault(answer.account_id, answer.seq)
-    # What the batch itself has posted after a refusal is no reason to ask again.
-    own = Counter(
-        answer.account_id
-        for answer in answers
-        if isinstance(answer, Charged)
-        and answer.outcome == POSTED
-        and answer.seq > refused_at.get(answer.account_id, answer.seq)
-    )
-    freed = await free_expired(context, {account_id: seq + own[account_id] for account_id, seq in refused_at.items()})
+            expected.setdefault(answer.account_id, answer.seq)
+        elif answer.outcome == POSTED and answer.account_id in expected:
+            expected[answer.account_id] += 1
+    freed = await free_expired(context, expected)
     again = [place for place, answer in short if answer.account_id in freed]
     if again:
         for place, answer in zip(again, await _post_many(context, [wanted[place] for place in again]), strict=True):
@@ -91,8 +86,8 @@ async def post_many(context: Context, wanted: Sequence[Usage]) -> list[Charged |
 async def free_expired(context: Context, refused: Mapping[str, int]) -> set[str]:
     """Free what expired holds still keep of accounts that were refused something, so that nobody waits for the sweep.
 
-    ``refused``: the seq of each account's latest posting when it was refused, own ones since then counted. Returns the
-    accounts that must be asked again, because more was posted since: what was freed here, or by others just before.
+    ``refused``: the seq of each account's latest posting, by what its caller knows. Returns the accounts that must be
+    asked again, because more was posted since: what was freed here, or by others just before.
     """
     funds = await _funds(context, refused)
     holding = {account_id for account_id, left in funds.items() if left.held_micros}
