@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from temporalio import activity
@@ -12,7 +13,7 @@ from temporalio import activity
 from gateways.webhooks import Answer, WebhookSender
 from models.event import Event
 from rules.webhooks import signed_headers
-from store import deployment, events, webhook_deliveries, webhook_endpoints
+from store import deployment, events, notices, webhook_deliveries, webhook_endpoints
 from store.database import Database
 from store.seals import Seal, SealBrokenError
 from store.webhook_deliveries import Open
@@ -99,10 +100,18 @@ class Webhooks:
 
     @staticmethod
     async def _give_up_endpoint(session: Any, this: WebhookTry) -> None:
-        """Its owner has said that it is gone for good (410): it is disabled, and the other endpoints are told."""
+        """Its owner has said that it is gone for good (410): it is disabled; operators and endpoints are told."""
         endpoint = await webhook_endpoints.find_locked(session, this.endpoint_id)
         if endpoint is not None and endpoint.status == "enabled":
             await webhook_endpoints.disable(session, endpoint, reason="gone")
+            await notices.add(
+                session,
+                account_id=None,
+                kind="webhook_endpoint_gone",
+                cause=f"{this.event_id}/{this.round}/{endpoint.id}",
+                facts={"webhook_endpoint": endpoint.id, "host": urlsplit(endpoint.url).hostname},
+                now=this.now,
+            )
             await events.add(
                 session,
                 type="webhook_endpoint.disabled",

@@ -53,6 +53,7 @@ _OF_KIND: dict[str, dict[str, Any]] = {
     "action_needed": {"method_kind": "card", "method_name": "visa", "method_last4": "3155"},
     "balance_exhausted": {"balance_micros": 0},
     "bank_blocked": {"reason": "R02"},
+    "webhook_endpoint_gone": {"webhook_endpoint": "whk_0SAMPLE", "host": "platform.example"},
     "event_unmatched": {"event_type": "payment_intent.succeeded", "object_id": "pi_1QSample"},
     "recharge_canceled": {"failure_message": None},
     "recharge_settled": {"method_kind": "card", "method_name": "visa", "method_last4": "4242"},

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Audience = Literal["owner", "operators"]
-Subject = Literal["recharge", "bank_account", "mandate", "event", "balance", "retention"]
+Subject = Literal["recharge", "bank_account", "mandate", "event", "balance", "retention", "webhook_endpoint"]
 
 #: A notice that is older is listed as superseded and not mailed (requirement A9).
 LATEST = timedelta(hours=6)
@@ -173,6 +173,13 @@ KINDS: dict[str, Kind] = {
         needs=_EVENT,
         may=frozenset({"received_at"}),
         only_while=frozenset({"new", "unmatched"}),
+        audience="operators",
+    ),
+    "webhook_endpoint_gone": Kind(
+        when="A webhook endpoint answered 410 Gone and was disabled: it hears of nothing any more.",
+        subject="webhook_endpoint",
+        needs=frozenset({"webhook_endpoint", "host"}),
+        only_while=frozenset({"disabled"}),
         audience="operators",
     ),
     "mandate_copy_unsent": Kind(

@@ -15,6 +15,7 @@ from models.inbox import Inbox
 from models.mandate import Mandate
 from models.recharge import Recharge
 from models.retention import RetentionClock
+from models.webhook_endpoint import WebhookEndpoint
 from rules.notices import KINDS
 from rules.thresholds import Threshold
 
@@ -47,6 +48,11 @@ async def status_of_subject(
     subject_id = str(facts.get(subject))
     if subject == "event":
         return await session.scalar(select(col(Inbox.state)).where(col(Inbox.id) == subject_id))
+    if subject == "webhook_endpoint":
+        status = select(col(WebhookEndpoint.status))
+        return await session.scalar(
+            status.where(col(WebhookEndpoint.id) == subject_id, col(WebhookEndpoint.deleted_at).is_(None))
+        )
     model = {"recharge": Recharge, "bank_account": BankAccount, "mandate": Mandate}[subject]
     return await session.scalar(
         select(col(model.status)).where(col(model.account_id) == account_id, col(model.id) == subject_id)

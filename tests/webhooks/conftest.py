@@ -88,9 +88,9 @@ class Post:
             return await webhook_deliveries.resend(session, event, endpoint_id=endpoint_id, now=NOW)
 
     async def hand_over(self, *, twice=False, all_anew=False) -> list[str]:
-        """What waits in the outbox, as the relay does it; gives the workflows' ids."""
+        """The webhooks that wait in the outbox, as the relay does it; gives the workflows' ids."""
         async with self.store.transaction() as session:
-            query = select(Outbox).order_by(col(Outbox.id))
+            query = select(Outbox).where(col(Outbox.kind) == "webhook").order_by(col(Outbox.id))
             if not all_anew:
                 query = query.where(col(Outbox.handed_at).is_(None))
             rows = (await session.scalars(query)).all()

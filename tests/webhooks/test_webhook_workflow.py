@@ -12,8 +12,10 @@ from standardwebhooks import Webhook as Standard
 from standardwebhooks import WebhookVerificationError
 
 from models.event import Event
+from models.notice import Notice
 from rules.webhooks import WAITS
 from store import webhook_deliveries, webhook_endpoints
+from store.notice_facts import status_of_subject
 from tests.replay.recording import scrubbed
 from tests.webhooks.conftest import NOW, SEALS
 from tests.webhooks.receiver import answer, hang_up, never_answer, receiving
@@ -123,6 +125,12 @@ async def test_410_disables_the_endpoint_and_the_others_are_told(post):
         assert (row.state, row.attempts, row.last_status, row.last_error) == ("failed", 1, 410, "gone")
         endpoint = await post.find_endpoint(endpoint_id)
         assert (endpoint.status, endpoint.disabled_reason) == ("disabled", "gone")
+        async with post.store.transaction() as session:
+            (notice,) = (await session.scalars(select(Notice))).all()
+            about = {"kind": notice.kind, "facts": notice.facts, "account_id": None}
+            assert await status_of_subject(session, **about) == "disabled"
+        assert (notice.kind, notice.audience) == ("webhook_endpoint_gone", "operators")
+        assert notice.facts == {"webhook_endpoint": endpoint_id, "host": "127.0.0.1"}
         await post.event()
         (told,) = await post.hand_over()
         assert await post.result(told) == "delivered"
@@ -133,6 +141,7 @@ async def test_410_disables_the_endpoint_and_the_others_are_told(post):
             await webhook_endpoints.change(
                 session, await webhook_endpoints.locked(session, endpoint_id), {"status": "enabled"}
             )
+            assert await status_of_subject(session, **about) == "enabled"
         gone.always = 200
         await post.event()
         (again,) = await post.hand_over()
