@@ -1,5 +1,6 @@
 """B2: the retention clock as days pass: real workflow, ledger, crossings and database; only time is skipped."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -174,7 +175,10 @@ async def test_money_ends_it_on_any_day(house, day):
         shown = await house.get("balance")
         assert (shown["retention_ends_at"], shown["status"]) == (None, "active"), "at once, before anybody heard"
         await house.hand_on_crossings()
+        heard_at = house.time
         assert await ended(house) == "canceled"
+        closed_at = (await handle(house).describe()).close_time
+        assert closed_at - heard_at < timedelta(hours=1), "at the signal, not at the next date"
         assert await outcomes(house) == ["canceled"]
         reminded = sum(day > before for before in (23, 29))
         assert await kinds_told(house) == ["balance_exhausted", *["retention_ending"] * reminded]
@@ -336,14 +340,18 @@ async def test_closing_takes_the_rest_and_starts_no_clock(house):
         assert "exhausted" in await types(house, "balance.")
 
 
-async def test_two_looks_at_once_remind_once(house):
+async def test_looks_at_once_remind_once(house):
     async with house.working():
         clock = await exhaust(house)
         now = clock.ends_at - 7 * DAY
-        for _ in range(2):
+
+        async def look():
             async with house.database.transaction() as session:
                 await retention.look(session, house.account.id, now=now)
+
+        await asyncio.gather(*(look() for _ in range(6)))
         assert (await kinds_told(house)).count("retention_ending") == 1
+        assert (await types(house)).count("ending") == 1
 
 
 async def test_the_temporal_ui_tells_it(house):
