@@ -4,21 +4,27 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from benchmarks.bench import Bench
-from benchmarks.customers import ALL
+from benchmarks.customers import ALL, NOW
 from benchmarks.figures import Figure
+from benchmarks.limits import connected
 from benchmarks.measure import Run, load
 from benchmarks.stack import Book
 from benchmarks.ways import ways
+from ledger.charging import charge_all
 from relay.crossings import AT_ONCE, CrossingsRelay
 from store.crossing_effects import CrossingEffects
 from store.database import Database
 
-KEYS = ("T13", "T13 hot", "T13 single", "T22")
-SECONDS = 45
+KEYS = ("T13", "T13 hot", "T13 single", "T13 server", "T22")
+SECONDS = 60
 _ROUNDS = 9  # the difference looked for is smaller than the scatter of five
 _CASES = {"T13": "groups", "T13 hot": "hot groups", "T13 single": "single"}
+_SERVER = "T13 server"
+_PROCESSES = Path("/proc")
+_CALLS = 2000  # in a round
 _CROSSED = 400  # in a round
 _TRIGGER = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'ledger_balance_crosses'"
 _WITHOUT = """
@@ -42,7 +48,7 @@ _WAITING = "SELECT count(*) FROM ledger_crossing WHERE handed_at IS NULL"
 
 async def run(bench: Bench) -> None:
     """Both parts."""
-    if bench.wants(*_CASES):
+    if bench.wants(*_CASES, _SERVER):
         await _watching(bench)
     if bench.wants("T22"):
         await _handing_on(bench)
@@ -67,6 +73,40 @@ async def _watching(bench: Bench) -> None:
             rounds = bench.rounds if bench.quick else _ROUNDS
             found = await bench.loads(f"Thresholds ({key})", calls, dict.fromkeys(calls, 64), rounds=rounds)
             bench.add(Figure(key=key, values=_rates(found["watched"]), limits=_rates(found["not watched"])))
+        if bench.wants(_SERVER):
+            await _server(bench, armed, bare)
+
+
+async def _server(bench: Bench, armed: Book, bare: Book) -> None:
+    """What a lone charge takes of the server's processor: what else the machine does hardly changes it."""
+    if not _tells():
+        bench.add(Figure(key=_SERVER, note="this system does not tell what a process took"))
+        return
+    cases = {"watched": lambda: _taken(bench, armed), "not watched": lambda: _taken(bench, bare)}
+    found = await bench.interleaved(f"Thresholds ({_SERVER})", cases, rounds=bench.rounds if bench.quick else _ROUNDS)
+    bench.add(Figure(key=_SERVER, values=tuple(found["watched"]), limits=tuple(found["not watched"])))
+
+
+def _tells() -> bool:
+    return (_PROCESSES / "self" / "schedstat").exists()
+
+
+def _nanoseconds(process: int) -> int:
+    """What a process has had of the processor until now."""
+    return int((_PROCESSES / str(process) / "schedstat").read_text().split()[0])
+
+
+async def _taken(bench: Bench, book: Book) -> float:
+    """Microseconds of a charge, in the process that serves one connection."""
+    calls = _CALLS // 4 if bench.quick else _CALLS
+    async with connected(book.app_url) as connection:
+        process = await connection.fetchval("SELECT pg_backend_pid()")
+        for _ in range(100):
+            await charge_all(connection, [book.charges.any()], now=NOW)
+        before = _nanoseconds(process)
+        for _ in range(calls):
+            await charge_all(connection, [book.charges.any()], now=NOW)
+        return (_nanoseconds(process) - before) / calls / 1000
 
 
 @asynccontextmanager
