@@ -5,7 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from commands import books, doctor, records, sandbox, setup, stack
+from commands import books, doctor, events, notices, records, sandbox, setup, stack
 from commands.running import wrong_settings
 from workflows.cluster import leave
 
@@ -40,8 +40,11 @@ app.command()(setup.operator_key)
 app.command()(books.verify)
 app.command()(books.reconcile)
 app.command()(doctor.doctor)
+app.command()(notices.notices)
 app.add_typer(records.account_app, name="account")
 app.add_typer(records.payment_app, name="payment")
+app.add_typer(events.app, name="events")
+app.command()(events.webhooks)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -1,8 +1,9 @@
 """Settings: one typed object read from the environment, every name prefixed ``PREPAY_``."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_OPERATOR_KEY = "op_dev_0000000000000000"
@@ -69,10 +70,22 @@ class Settings(BaseSettings):
     seal_key: SecretStr = Field(
         default=SecretStr(DEVELOPMENT_SEAL_KEY), description="base64 of 32 bytes: AES-256-GCM key of sealed values"
     )
+    webhook_allow_private: str | None = Field(
+        default=None,
+        description="networks that outgoing webhooks may reach although they are not public, by plain HTTP too, such as"
+        " 127.0.0.0/8,::1/128",
+    )
     max_recharge: str = Field(default="10000.00", description="largest recharge in dollars (rule C2)")
     bank_code_attempts: int = Field(default=5, ge=1, le=10, description="wrong codes allowed (rule E4)")
+    retention_days: int = Field(default=30, ge=1, le=3650, description="from balance zero to its end (rule B2)")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
     log_format: Literal["json", "console"] = Field(default="json", description="shape of log lines")
+
+    @field_validator("webhook_allow_private")
+    @classmethod
+    def _refuse_what_is_no_network(cls, text: str | None) -> str | None:
+        _networks(text)
+        return text
 
     @model_validator(mode="after")
     def _refuse_development_secrets(self) -> "Settings":
@@ -84,6 +97,11 @@ class Settings(BaseSettings):
                 if value.get_secret_value() == unsafe:
                     raise ValueError(f"{name} still has its development value: set a secret of your own")
         return self
+
+    @property
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of ``webhook_allow_private``."""
+        return _networks(self.webhook_allow_private)
 
     @property
     def uses_sandbox(self) -> bool:
@@ -101,3 +119,8 @@ class Settings(BaseSettings):
         if self.stripe_api_base is not None:
             return str(self.stripe_api_base).rstrip("/")
         return str(self.sandbox_url).rstrip("/") if self.uses_sandbox else "https://api.stripe.com"
+
+
+def _networks(text: str | None) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks with commas between them. Raises ValueError for anything else."""
+    return tuple(ip_network(part.strip()) for part in (text or "").split(",") if part.strip())

@@ -15,6 +15,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.bank_care import BankCare
@@ -24,16 +25,21 @@ from activities.cards import Cards
 from activities.charging import Charging
 from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
+from activities.recommending import Recommending
+from activities.retaining import Retaining
 from activities.settling import Settling
+from activities.webhooks import Webhooks
 from gateways.mail import Mailer, MailServer
 from gateways.processor import Processor
 from gateways.stripe import StripeProcessor
+from gateways.webhooks import WebhookSender
 from relay.running import CHANNELS, relaying
 from settings import Settings
 from store import deployment
 from store.database import Database, DatabaseUnavailableError, Listener
 from store.seals import Seal
 from telemetry import logs
+from workflows import schedules
 from workflows.bank_removal import BankRemoval
 from workflows.bank_review import BankReview
 from workflows.bank_verification import BankVerification
@@ -41,9 +47,15 @@ from workflows.cluster import cluster_of, connect, leave
 from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
+from workflows.recommendation_sweep import RecommendationSweep
+from workflows.retention import Retention
+from workflows.webhook import Webhook, webhook_queue
 
 log = structlog.get_logger(__name__)
-WORKFLOWS: Sequence[type] = (BankRemoval, BankReview, BankVerification, Notice, PaymentMethod, Recharge)
+WORKFLOWS: Sequence[type] = (
+    *(BankRemoval, BankReview, BankVerification, Notice),
+    *(PaymentMethod, Recharge, RecommendationSweep, Retention, Webhook),
+)
 GRACE = timedelta(seconds=30)
 # How long a workflow's next step waits for the worker that has it cached, should that one have died.
 STICKY = timedelta(seconds=5)
@@ -102,7 +114,15 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         bank_care.review_bank,
         bank_care.remove_bank,
         notifying.deliver,
+        Recommending(database=database).recommend_page,
+        Retaining(database=database).look,
     ]
+
+
+def webhooks(settings: Settings, *, database: Database) -> Webhooks:
+    """The hand that sends webhooks; it works off a queue of its own (workflows/webhook.py)."""
+    sender = WebhookSender(allowed=settings.webhook_networks)
+    return Webhooks(database=database, sender=sender, seal=Seal(settings.seal_key.get_secret_value()), clock=utc_now)
 
 
 def processor_of(settings: Settings) -> StripeProcessor:
@@ -130,9 +150,17 @@ async def working(
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=STICKY,
     )
+    courier = Worker(
+        client,
+        task_queue=webhook_queue(settings.task_queue),
+        activities=[webhooks(settings, database=database).send],
+        interceptors=[Heartbeats()],
+        graceful_shutdown_timeout=GRACE,
+    )
     try:
         async with (
             worker,
+            courier,
             relaying(
                 database=database,
                 listener=listener,
@@ -141,6 +169,7 @@ async def working(
                 events=processor,
                 now=utc_now,
                 poll_seconds=settings.poll_seconds,
+                retention_days=settings.retention_days,
                 meter=meter,
             ),
         ):
@@ -175,6 +204,7 @@ async def run(settings: Settings) -> None:
             return
         async with working(settings, client=client, database=database, processor=processor, meter=runtime.metric_meter):
             log.info("worker_ready", task_queue=settings.task_queue, namespace=settings.temporal_namespace)
+            await _until_reached("schedules", lambda: schedules.ensure(client, task_queue=settings.task_queue), stop)
             await stop.wait()
     log.info("worker_stopped")
 
@@ -193,7 +223,7 @@ async def _until_reached(what: str, reach: Callable[[], Any], stop: asyncio.Even
             return await reach()
         except deployment.OtherDeploymentError:
             raise
-        except (ConnectionError, DatabaseUnavailableError, RuntimeError, OSError) as error:
+        except (ConnectionError, DatabaseUnavailableError, RuntimeError, OSError, RPCError) as error:
             log.warning("worker_waits", kind=what, error=type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)

@@ -51,13 +51,13 @@ class Cards:
             if card is None or card.status != "attaching":
                 return card.status if card else "removed"
             if isinstance(answer, Method):
-                await cards.attached(session, card, _shown(answer))
+                await cards.attached(session, card, _shown(answer), now=ref.now)
             else:
                 reason = explain(
                     code=answer.code, decline_code=answer.decline_code, network_decline_code=None,
                     advice_code=answer.advice_code,
                 )  # fmt: skip
-                await cards.refused(session, card, asdict(reason))
+                await cards.refused(session, card, asdict(reason), now=ref.now)
             return card.status
 
     async def _attach(self, token: str, *, customer: str, key: str) -> Method | Failure:
@@ -101,7 +101,7 @@ class Cards:
             if method is None or method.customer is None:
                 await cards.removed(session, card, now=ref.now)
             else:
-                await cards.attached(session, card, _shown(method))
+                await cards.attached(session, card, _shown(method), now=ref.now)
             return card.status
 
     async def _retrieve(self, payment_method: str) -> Method | None:

@@ -103,17 +103,17 @@ class Notifying:
 
     async def _send(self, letter: Letter, this: Try, email: str) -> None:
         """One copy, its state kept at once; one that cannot be sent now stays pending and keeps nobody waiting."""
+        state, error = "sent", None
         try:
             await self._mailer.send(letter, to=email, notice_id=this.notice_id, at=this.now)
-            state = "sent"
-        except MailRefusedError as error:
-            log.warning("mail_refused", notice=this.notice_id, code=error.code)
-            state = "failed"
-        except MailUnavailableError as error:
-            log.warning("mail_unavailable", notice=this.notice_id, reason=str(error))
-            return
+        except MailRefusedError as refused:
+            log.warning("mail_refused", notice=this.notice_id, code=refused.code)
+            state, error = "failed", f"refused ({refused.code})" if refused.code else str(refused)
+        except MailUnavailableError as unavailable:
+            log.warning("mail_unavailable", notice=this.notice_id, reason=str(unavailable))
+            state, error = "pending", str(unavailable)
         async with self._database.transaction() as session:
-            await notices.answered(session, this.notice_id, email=email, state=state, now=this.now)
+            await notices.answered(session, this.notice_id, email=email, state=state, now=this.now, error=error)
 
     async def _close(self, this: Try, *, unsent: str, reason: str | None = None) -> Delivery:
         async with self._database.transaction() as session:

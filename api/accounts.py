@@ -182,7 +182,7 @@ async def change_account(
         if locked.status == "closed":
             raise Problem("account_closed", "The account is closed.")
         changes = _changes(body, locked, now=now)
-        await accounts.change(session, locked, changes)
+        await accounts.change(session, locked, changes, now=now)
         action = {"suspended": "account.suspended", "active": "account.activated"}.get(
             body.status or "", "account.changed"
         )

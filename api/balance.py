@@ -14,6 +14,7 @@ from models.recharge import Recharge
 from rules import balance
 from rules.money import CURRENCY, Money
 from store.pending import pending_items
+from store.retention import running_clock
 
 router = make_router("Balance")
 
@@ -50,7 +51,9 @@ class BalanceView(Resource):
     provisional: Amount
     held: Amount
     at_risk: Amount
-    retention_ends_at: Moment | None
+    retention_ends_at: Moment | None = Field(
+        description="While nothing is left to spend: until when the account's numbers are kept"
+    )
     pending_items: list[PendingItem]
     why: BalanceReasons
 
@@ -61,6 +64,8 @@ async def get_balance(account: OwnAccount, context: InContext) -> BalanceView:
     async with context.database.transaction() as session:
         book = await ledger.balances(session, account.id)
         pending = await pending_items(session, account.id)
+        # Money ends the clock at once, though its row hears of it a moment later.
+        clock = await running_clock(session, account.id) if book and book.available <= 0 else None
     if book is None:
         raise LookupError("an account without a balance row")
     available, posted = Money(book.available), Money(book.posted)
@@ -77,7 +82,7 @@ async def get_balance(account: OwnAccount, context: InContext) -> BalanceView:
         provisional=provisional,
         held=held,
         at_risk=Money(book.at_risk),
-        retention_ends_at=None,
+        retention_ends_at=None if clock is None else clock.ends_at,
         pending_items=[_item(recharge) for recharge in pending],
         why=BalanceReasons(**why),
     )

@@ -10,9 +10,10 @@ from api.access import Access, OwnAccount
 from api.context import InContext
 from api.paging import ListQuery
 from api.routing import router as make_router
-from api.shapes import Listing, Moment, Resource
+from api.shapes import Amount, Listing, Moment, Resource
 from models.notice import Notice, NoticeRecipient
 from rules.access import Caller
+from rules.money import Money
 from store import notices
 
 router = make_router("Notices")
@@ -32,6 +33,9 @@ class RecipientView(BaseModel):
     email: str
     state: State = Field(description="`failed`: the mail server refuses it for good")
     sent_at: Moment | None = Field(description="When the mail server took it")
+    tries: int = Field(description="How often the mail server was asked to take this copy")
+    last_tried_at: Moment | None
+    last_error: str | None = Field(description="Why the last try failed; a mail server that is down is asked again")
 
 
 class NoticeView(Resource):
@@ -43,6 +47,8 @@ class NoticeView(Resource):
     at: Moment
     state: State = Field(description="`superseded`: not mailed, for its reason was over, or it was older than 6 hours")
     superseded_reason: str | None = Field(description="`too_old`, or what its subject had become")
+    threshold: Amount | None = Field(description="Of a `balance_alert`: the amount that available went below")
+    balance: Amount | None = Field(description="Of a notice about the balance: what was available then")
     audience: Literal["owner", "operators"]
     recipients: list[RecipientView]
 
@@ -69,11 +75,14 @@ async def list_notices(
 
 
 def _view(notice: Notice, recipients: Sequence[NoticeRecipient], *, livemode: bool) -> NoticeView:
+    threshold, balance = notice.facts.get("threshold_micros"), notice.facts.get("balance_micros")
     return NoticeView(
         **notice.model_dump(include={"id", "kind", "cause", "state", "superseded_reason", "audience"}),
         at=notice.created_at,
+        threshold=None if threshold is None else Money(threshold),
+        balance=None if balance is None else Money(balance),
         recipients=[
-            RecipientView(**row.model_dump(include={"email", "state", "sent_at"}))
+            RecipientView(**row.model_dump(include=set(RecipientView.model_fields)))
             for row in recipients
             if row.notice_id == notice.id
         ],

@@ -34,7 +34,7 @@ async def set_sender_ids(body: SenderList, account: OwnAccount, context: InConte
         locked = await accounts.lock(session, account.id)
         if locked.status == "closed":
             raise Problem("account_closed", "The account is closed.")
-        await accounts.change(session, locked, {"sender_ids": body.sender_ids})
+        await accounts.change(session, locked, {"sender_ids": body.sender_ids}, now=now)
         if caller.is_operator:
             await audit.record(session, caller, "account.sender_ids_set", now=now, account_id=locked.id)
     return AccountView(**shown_fields(locked, livemode=context.livemode))

@@ -11,7 +11,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks import batch, growth, http, ledger_alone, machine, report, stack
+from benchmarks import batch, crossings, growth, http, ledger_alone, machine, mailing, report, stack
 from benchmarks.bench import Bench, picks, unknown
 from benchmarks.figures import Figure
 from benchmarks.peers import hordak, pgledger
@@ -47,6 +47,8 @@ def _sections(options: Options) -> list[Section]:
         Section(http.KEYS, http.SECONDS, http.run),
         Section(ledger_alone.KEYS, ledger_alone.SECONDS, ledger_alone.run),
         Section(batch.KEYS, batch.SECONDS, batch.run),
+        Section(crossings.KEYS, crossings.SECONDS, crossings.run),
+        Section(mailing.KEYS, mailing.SECONDS, mailing.run),
         Section(pgledger.KEYS, pgledger.SECONDS, lambda bench: pgledger.run(bench, options.pgledger_sql)),
         Section(hordak.KEYS, hordak.SECONDS, hordak.run),
         Section(growth.KEYS, growth.SECONDS, growth.run),

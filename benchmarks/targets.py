@@ -51,6 +51,10 @@ TARGETS = {
     "T10": Target("batch of 10,000 on one account, ledger alone", "COPY of the same rows", 0.40),
     "T11": Target("POST of a batch of 10,000 on 10,000 accounts", "the ledger alone (T9)", 0.75),
     "T12": _times("POST of a batch of 10,000", "single charges over HTTP (T1)", 8),
+    "T13": Target("usage with thresholds armed, none crossed: groups, 10,000 accounts", "without thresholds", 0.95),
+    "T13 hot": Target("the same, one hot account", "without thresholds", 0.95),
+    "T13 single": Target("the same, one call each, 10,000 accounts", "without thresholds", 0.95),
+    "T13 server": _most("a lone charge, microseconds of the server's processor", "without thresholds", 1.05),
     "T14": Target("authorize over HTTP, 64 callers", "bare route + HMAC", 0.70),
     "T15": _times("ledger alone, 64 callers, 10,000 accounts", "pgledger, a revenue account each", 6),
     "T15 hot": _times("ledger alone, 64 callers, one hot account", "pgledger, hot", 20),
@@ -64,4 +68,9 @@ TARGETS = {
     "T19 groups": Target("groups, 64 callers, at 10 M postings", "own rate at 1 M, as the bare INSERT went", 0.75),
     "T20": _most("bytes a charge, with all indexes", "bare row of the same facts, primary key", 2),
     "T21": _times("two api processes, one hot account, over HTTP", "one api process", 1.0),
+    "T22": Target(
+        "balance alerts handed on by one relay, notice and event each", "INSERT of one bare row + COMMIT", 0.01
+    ),
+    "T23": _most("from a charge that crosses an alert to its mail taken, p50, ms", "SMTP alone, p50", 30),
+    "T23 p99": _most("the same, p99, ms", "SMTP alone, p99", 30),
 }

@@ -9,7 +9,8 @@ from rich.table import Table
 import ledger
 from commands.running import AsJson, database, out, print_json, run, settings
 from rules.money import Money
-from store import accounts, payment_trail
+from rules.thresholds import Threshold
+from store import accounts, payment_trail, retention
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 payment_app = typer.Typer(no_args_is_help=True, help="Payments.")
@@ -18,18 +19,25 @@ _BALANCES = ("available", "posted", "arriving", "provisional", "held", "at_risk"
 
 @account_app.command("show")
 def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA…")], as_json: AsJson = False) -> None:
-    """Show an account and its balances."""
+    """Show an account, its balances, the amounts at which alerts go out, and until when a retention clock runs."""
     given = settings()
 
     async def read() -> dict[str, Any]:
         async with database(given) as opened, opened.transaction() as session:
             account = await accounts.find(session, account_id)
             book = await ledger.balances(session, account_id)
+            watched = await ledger.watched(session, account_id, Threshold.ALERT)
+            clock = await retention.running_clock(session, account_id)
         if account is None or book is None:
             raise LookupError(f"there is no account {account_id}")
         money = {name: str(Money(getattr(book, name))) for name in _BALANCES}
         shown = ("id", "external_id", "name", "email", "timezone", "status", "status_reason", "created_at")
-        return {**account.model_dump(include=set(shown)), **money}
+        return {
+            **{name: getattr(account, name) for name in shown},
+            **money,
+            "alerts": ", ".join(str(Money(micros)) for micros in watched),
+            "retention_ends_at": clock.ends_at if clock else None,
+        }
 
     _print(run(read()), as_json=as_json)
 

@@ -99,7 +99,13 @@ def _environment(form: str) -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = made.filters
-    filters |= {"money": wording.dollars, "day": wording.day, "moment": _moment, "fill": _fill}
+    filters |= {
+        "money": wording.dollars,
+        "amount": wording.amount,
+        "day": wording.day,
+        "moment": _moment,
+        "fill": _fill,
+    }
     names: dict[str, Any] = made.globals
     names |= {
         "layout": f"layout.{form}.j2",

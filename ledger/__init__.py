@@ -3,13 +3,16 @@
 from ledger.adjustments import adjust
 from ledger.balance import AccountNotOpenError, Balances, balances, lock, open_account
 from ledger.budgets import Budget, MonthSpent, budgets, count_month, set_budget
+from ledger.crossings import Crossing, crossed, crossed_again
 from ledger.ids import parse_transaction_id, transaction_id
 from ledger.posting import AlreadyEndedError, KeyReusedError, Posted, Posting, Refused, post
 from ledger.recharges import recharge_expected, recharge_settled, recharge_voided
 from ledger.spending import Held, OpenHold, capture, hold, release, release_all
+from ledger.thresholds import watch, watched
 from ledger.transactions import MAIN, Page, Stretch, Transaction, history, read_on, stretch
-from ledger.usage_totals import TooManyTotalsError, UsageTotal, sum_usage
+from ledger.usage_totals import TooManyTotalsError, UsageTotal, sum_usage, used
 from ledger.verification import Finding, verify
+from ledger.zero import Exhaustion, exhaustion, risen_after
 
 __all__ = [
     "MAIN",
@@ -17,6 +20,8 @@ __all__ = [
     "AlreadyEndedError",
     "Balances",
     "Budget",
+    "Crossing",
+    "Exhaustion",
     "Finding",
     "Held",
     "KeyReusedError",
@@ -35,6 +40,9 @@ __all__ = [
     "budgets",
     "capture",
     "count_month",
+    "crossed",
+    "crossed_again",
+    "exhaustion",
     "history",
     "hold",
     "lock",
@@ -47,9 +55,13 @@ __all__ = [
     "recharge_voided",
     "release",
     "release_all",
+    "risen_after",
     "set_budget",
     "stretch",
     "sum_usage",
     "transaction_id",
+    "used",
     "verify",
+    "watch",
+    "watched",
 ]

@@ -1,5 +1,6 @@
 """The checks of `verify`: name → one SELECT that returns (account_id, detail) for each thing that cannot be."""
 
+from ledger.crossing_checks import CROSSING_CHECKS
 from rules.chart import CARRIED, ENDINGS, POSTED, USAGE_KINDS, Code, Kind
 
 
@@ -138,6 +139,7 @@ CHECKS = {
         WHERE u.spent <> coalesce(j.spent, 0) OR u.most < 0 OR extract(day FROM month) <> 1
             OR since NOT BETWEEN 1 AND b.seq + 1 OR b.seq IS NULL
         ORDER BY account_id LIMIT :most""",
+    **CROSSING_CHECKS,
     "sign": """
         SELECT account_id, format('pending %s, provisional %s, held %s, at_risk %s, refund_due %s: a sign is wrong',
             pending, provisional, held, at_risk, refund_due)
@@ -149,33 +151,40 @@ CHECKS = {
             ('ledger_transfer_append_only', 'ledger_transfer'), ('ledger_transfer_never_emptied', 'ledger_transfer'),
             ('ledger_balance_kept', 'ledger_balance'), ('ledger_balance_never_emptied', 'ledger_balance'),
             ('account_moves_epoch', 'account'), ('account_token_moves_epoch', 'account_token'),
-            ('subaccount_moves_epoch', 'subaccount'), ('subaccount_token_moves_epoch', 'subaccount_token')
+            ('subaccount_moves_epoch', 'subaccount'), ('subaccount_token_moves_epoch', 'subaccount_token'),
+            ('ledger_balance_crosses', 'ledger_balance'), ('ledger_budget_crosses', 'ledger_budget'),
+            ('ledger_crossing_stays', 'ledger_crossing'), ('ledger_crossing_never_emptied', 'ledger_crossing')
         ) AS v (name, owner)
         WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name AND tgenabled IN ('O', 'A')
             AND tgrelid = to_regclass(owner))
         UNION ALL
         SELECT NULL, format('%s is missing or not valid', name) FROM (VALUES
             ('ledger_balance_pkey'), ('ledger_transfer_pkey'), ('ledger_transfer_reference'), ('ledger_transfer_key'),
-            ('ledger_transfer_opening'), ('ledger_transfer_ending'), ('ledger_budget_pkey')) AS v (name)
+            ('ledger_transfer_opening'), ('ledger_transfer_ending'), ('ledger_budget_pkey'),
+            ('ledger_threshold_pkey'), ('ledger_crossing_pkey')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(name) AND indisunique AND indisvalid)
         UNION ALL
         SELECT NULL, format('%s is missing or not valid', name) FROM (VALUES
             ('ledger_balance_pending'), ('ledger_balance_provisional'), ('ledger_balance_held'),
             ('ledger_balance_at_risk'), ('ledger_balance_refund_due'), ('ledger_transfer_sides'),
-            ('ledger_transfer_amount_check'), ('ledger_transfer_key'), ('ledger_budget_spent')) AS v (name)
+            ('ledger_transfer_amount_check'), ('ledger_transfer_key'), ('ledger_budget_spent'),
+            ('ledger_crossing_payer'), ('ledger_crossing_rising')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = name AND contype = 'c' AND convalidated
-            AND conrelid IN ('ledger_transfer'::regclass, 'ledger_balance'::regclass, 'ledger_budget'::regclass))
+            AND conrelid IN ('ledger_transfer'::regclass, 'ledger_balance'::regclass, 'ledger_budget'::regclass,
+                'ledger_crossing'::regclass))
         UNION ALL
         SELECT NULL, format('%s is missing, of another owner or without its own path', name) FROM (VALUES
             ('ledger_open'), ('ledger_lock'), ('ledger_post'), ('ledger_charge_all'), ('ledger_charge_one'),
             ('ledger_charge_lone'), ('ledger_charge_each'), ('ledger_spent'), ('ledger_set_budget'),
-            ('ledger_epoch_moves')) AS v (name)
+            ('ledger_epoch_moves'), ('ledger_watch'), ('ledger_arm'), ('ledger_crosses'), ('ledger_budget_crosses'),
+            ('ledger_take_crossings'), ('ledger_crossing_handed'), ('ledger_crossing_put_off')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = name AND prosecdef
             AND pronamespace = 'public'::regnamespace AND 'search_path=public, pg_temp' = ANY (proconfig)
             AND proowner = (SELECT relowner FROM pg_class WHERE oid = 'ledger_transfer'::regclass))
         UNION ALL
         SELECT NULL, format('%s may write %s', current_user, name) FROM (VALUES
-            ('ledger_balance'), ('ledger_transfer'), ('ledger_budget')) AS v (name)
+            ('ledger_balance'), ('ledger_transfer'), ('ledger_budget'), ('ledger_threshold'), ('ledger_crossing'))
+            AS v (name)
         WHERE has_table_privilege(name, 'INSERT, UPDATE, DELETE, TRUNCATE')
             AND NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = name::regclass), 'USAGE')
         LIMIT :most""",

@@ -30,6 +30,11 @@ GROUP BY 1, 2, 3
     bindparam("starts", type_=ARRAY(DateTime(timezone=True))), bindparam("subaccount", type_=Text)
 )
 
+_SUM = text(f"""
+SELECT coalesce(sum(amount), 0)::bigint FROM ledger_transfer
+WHERE account_id = :account AND seq >= :first AND seq < :end AND credit = {Code.USAGE.value}
+""")  # noqa: S608 # built of our own numbers
+
 
 class TooManyTotalsError(Exception):
     """More totals than were to be returned."""
@@ -81,6 +86,21 @@ async def sum_usage(
         UsageTotal(day=first + timedelta(days=day), subaccount_id=payer, kind=Kind(kind), amount=amount, count=count)
         for (day, payer, kind), (amount, count) in order
     ]
+
+
+async def used(session: AsyncSession, account_id: str, *, first: date, last: date, timezone: str) -> int:
+    """All that was charged, subaccounts included, in the days from `first` to `last` in `timezone`, in micros.
+
+    Raises AccountNotOpenError.
+    """
+    days = starts(first, last, timezone)
+    start, end = await seqs_at(session, account_id, [days[0], days[-1]])
+    total = 0
+    while start < end:
+        stop = min(start + WINDOW, end)
+        total += await session.scalar(_SUM, {"account": account_id, "first": start, "end": stop}) or 0
+        start = stop
+    return total
 
 
 async def _window(

@@ -73,3 +73,40 @@ class LedgerBudget(SQLModel, table=True):
     since: int = Field(sa_type=BigInteger)
     """The first ``seq`` of that month."""
     spent: int = Field(sa_type=BigInteger)
+
+
+class LedgerThreshold(SQLModel, table=True):
+    """An amount of available that is watched."""
+
+    __tablename__ = "ledger_threshold"  # pyright: ignore[reportAssignmentType]
+
+    account_id: str = Field(primary_key=True)
+    kind: int = Field(primary_key=True, sa_type=SmallInteger)
+    """A ``rules.thresholds.Threshold``."""
+    below: int = Field(primary_key=True, sa_type=BigInteger)
+    """In micros: crossed when spendable was at or above it and is below it."""
+    since: int = Field(sa_type=BigInteger)
+    """The account's latest ``seq`` when it came to be watched."""
+
+
+class LedgerCrossing(SQLModel, table=True):
+    """A threshold that an operation crossed, and what became of telling it."""
+
+    __tablename__ = "ledger_crossing"  # pyright: ignore[reportAssignmentType]
+
+    account_id: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    """Of the operation's first transfer."""
+    kind: int = Field(primary_key=True, sa_type=SmallInteger)
+    """A ``rules.thresholds.Threshold``."""
+    below: int = Field(primary_key=True, sa_type=BigInteger)
+    rising: bool
+    subaccount_id: str | None = None
+    """Whose budget was used up."""
+    spendable_after: int = Field(sa_type=BigInteger)
+    crossed_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    handed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    """When it had its effect."""
+    tries: int = 0
+    next_try_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    last_error: str | None = None

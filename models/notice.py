@@ -33,3 +33,8 @@ class NoticeRecipient(Record, table=True):
     email: str = Field(primary_key=True)
     state: str = "pending"
     sent_at: datetime | None = timestamp(nullable=True)
+    tries: int = 0
+    """How often the mail server was asked to take this copy."""
+    last_tried_at: datetime | None = timestamp(nullable=True)
+    last_error: str | None = None
+    """Why the last try failed, without addresses; None when it did not."""

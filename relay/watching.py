@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from temporalio.common import MetricGauge, MetricMeter
 
-from store import backlog, hold_expiry
+from store import backlog, hold_expiry, webhook_deliveries
 from store.backlog import Backlog
 from store.database import Database
 
@@ -16,15 +16,20 @@ EVERY_SECONDS = 10.0
 
 
 class Watch:
-    """Gauges ``prepay_outbox_…`` and ``prepay_inbox_…``: rows that wait, were put off, and the oldest one's age.
+    """Gauges ``prepay_outbox_…``, ``prepay_inbox_…`` and ``prepay_crossings_…``.
 
+    Each box has three: rows that wait, were put off, and the oldest one's age.
+
+    ``prepay_webhooks_pending`` and ``…_retried``: deliveries that have not arrived, and those of them that were tried.
     ``prepay_holds_overdue…``: holds that have expired and were not freed yet, and since when.
     """
 
     def __init__(self, *, database: Database, meter: MetricMeter, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._gauges = {box: _gauges(meter, box) for box in ("outbox", "inbox")}
+        self._gauges = {box: _gauges(meter, box) for box in ("outbox", "inbox", "crossings")}
+        self._pending = meter.create_gauge("prepay_webhooks_pending", "Deliveries of events that have not arrived")
+        self._retried = meter.create_gauge("prepay_webhooks_retried", "Those of them that were tried at least once")
         self._overdue = meter.create_gauge("prepay_holds_overdue", "Expired holds that still keep their money")
         self._overdue_seconds = meter.create_gauge("prepay_holds_overdue_seconds", "How long the first of them has")
 
@@ -43,10 +48,14 @@ class Watch:
         """Count once."""
         async with self._database.transaction() as session:
             overdue, seconds = await hold_expiry.overdue(session, now=self._now())
+            pending, retried = await webhook_deliveries.waiting(session)
             found = {
                 "outbox": await backlog.outbox(session, now=self._now()),
                 "inbox": await backlog.inbox(session, now=self._now()),
+                "crossings": await backlog.crossings(session, now=self._now()),
             }
+        self._pending.set(pending)
+        self._retried.set(retried)
         self._overdue.set(overdue)
         self._overdue_seconds.set(seconds)
         for box, counted in found.items():

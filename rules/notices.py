@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Audience = Literal["owner", "operators"]
-Subject = Literal["recharge", "bank_account", "mandate", "event"]
+Subject = Literal["recharge", "bank_account", "mandate", "event", "balance", "retention", "webhook_endpoint"]
 
 #: A notice that is older is listed as superseded and not mailed (requirement A9).
 LATEST = timedelta(hours=6)
@@ -17,6 +17,8 @@ _DEPOSIT = _BANK | {"attempts_left", "expires_at"}
 _RECHARGE = frozenset({"recharge", "amount_cents", "recharge_kind", "method_kind"})
 _BANK_NAMES = frozenset({"bank_name", "last4"})
 _METHOD_NAMES = frozenset({"method_name", "method_last4"})
+_RUNNING = frozenset({"running"})
+_RETENTION_ENDED = frozenset({"retention", "balance_micros", "started_at", "ended_at"})
 _EVENT = frozenset({"event", "event_type", "object_id"})
 
 
@@ -29,8 +31,9 @@ class Kind:
     """One kind of notice.
 
     ``needs`` are the facts that must be known, ``may`` those that may be missing. Names tell the type: ``…_cents``
-    whole cents, ``…_on`` an ISO date, ``…_at`` an ISO time in UTC, ``…_left`` a number; all others are text.
-    ``only_while`` are the statuses of the subject in which there is still a reason to tell; empty: there always is.
+    whole cents, ``…_micros`` millionths of a dollar, ``…_on`` an ISO date, ``…_at`` an ISO time in UTC, ``…_left`` a
+    number; all others are text. ``only_while`` are the statuses of the subject in which there is still a reason to
+    tell; empty: there always is. ``widely``: to the addresses that were added for balance alerts too (A2).
     """
 
     when: str
@@ -39,9 +42,27 @@ class Kind:
     may: frozenset[str] = frozenset()
     only_while: frozenset[str] = frozenset()
     audience: Audience = "owner"
+    widely: bool = False
 
 
 KINDS: dict[str, Kind] = {
+    "balance_exhausted": Kind(
+        when="Available reached zero: usage is refused, and the retention clock starts (requirement B2).",
+        subject="retention",
+        needs=frozenset({"retention", "balance_micros", "crossed_at", "ends_at"}),
+        only_while=_RUNNING,
+        widely=True,
+    ),
+    "retention_ending": Kind(
+        when="Seven days and one day before the retention clock ends.",
+        subject="retention",
+        needs=frozenset({"retention", "balance_micros", "ends_at", "days_left"}),
+        only_while=_RUNNING,
+        widely=True,
+    ),
+    "retention_ended": Kind(
+        when="The retention clock ran out.", subject="retention", needs=_RETENTION_ENDED, widely=True
+    ),
     "bank_deposit_sent": Kind(
         when="The processor has sent the micro-deposit that verifies a bank account.",
         subject="bank_account",
@@ -109,6 +130,20 @@ KINDS: dict[str, Kind] = {
         may=_METHOD_NAMES,
         only_while=frozenset({"requires_action"}),
     ),
+    "balance_alert": Kind(
+        when="Available went below a watched amount: built-in, recommended or the owner's own.",
+        subject="balance",
+        needs=frozenset({"threshold_micros", "balance_micros", "transaction", "crossed_at"}),
+        may=frozenset({"recommended_micros"}),
+        only_while=frozenset({"below"}),
+        widely=True,
+    ),
+    "retention_ended_for_operators": Kind(
+        when="A retention clock ran out: operators decide about the account's numbers; nothing is deleted here.",
+        subject="retention",
+        needs=_RETENTION_ENDED,
+        audience="operators",
+    ),
     "recharge_overdue": Kind(
         when="21:00 Eastern of the expected date has passed without an answer (requirement E10).",
         subject="recharge",
@@ -138,6 +173,13 @@ KINDS: dict[str, Kind] = {
         needs=_EVENT,
         may=frozenset({"received_at"}),
         only_while=frozenset({"new", "unmatched"}),
+        audience="operators",
+    ),
+    "webhook_endpoint_gone": Kind(
+        when="A webhook endpoint answered 410 Gone and was disabled: it hears of nothing any more.",
+        subject="webhook_endpoint",
+        needs=frozenset({"webhook_endpoint", "host"}),
+        only_while=frozenset({"disabled"}),
         audience="operators",
     ),
     "mandate_copy_unsent": Kind(

@@ -9,6 +9,7 @@ from typing import Any
 from rules.payment_problems import PAYMENTS
 from rules.problem_kind import Kind
 from rules.spending_problems import SPENDING
+from rules.webhook_problems import WEBHOOKS
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
@@ -143,6 +144,7 @@ KINDS: dict[str, Kind] = {
         "Use another one, or find that account.",
     ),
     **PAYMENTS,
+    **WEBHOOKS,
     # us
     "too_many_requests": Kind(
         429, "Too many requests", "More requests came than are taken.", "Wait as long as `Retry-After` says."

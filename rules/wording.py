@@ -4,12 +4,19 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from rules.declines import ACH_RETURNS, explain
+from rules.money import Money
 
 
 def dollars(cents: int) -> str:
     """``$1,234.50`` for whole cents."""
     whole, rest = divmod(abs(cents), 100)
     return f"{'-' if cents < 0 else ''}${whole:,}.{rest:02d}"
+
+
+def amount(micros: int) -> str:
+    """``$1,234.50``, or ``$0.0055`` where there are parts of a cent: an amount of micros as the API gives it."""
+    whole, _, places = str(Money(abs(micros))).partition(".")
+    return f"{'-' if micros < 0 else ''}${int(whole):,}.{places}"
 
 
 def day(when: date) -> str:

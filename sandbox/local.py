@@ -64,6 +64,7 @@ def environment(ports: Ports) -> dict[str, str]:
         "PREPAY_SMTP_HOST": HOST,
         "PREPAY_SMTP_PORT": str(ports.smtp),
         "PREPAY_POLL_SECONDS": "5",
+        "PREPAY_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8,::1/128",
     }
 
 

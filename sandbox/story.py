@@ -1,4 +1,4 @@
-"""The story that `make demo` tells: one customer from an empty account to settled card and bank money.
+"""The story that `make demo` tells: one customer's money, how it comes, how it goes, and what is told when it is gone.
 
 It is told by a stranger: over HTTP alone, to the API, the sandbox's control routes and the inbox.
 """
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sandbox.spending_story import spend
 from sandbox.telling import JSON, PATIENCE_SECONDS, Teller
+from sandbox.warning_story import warn
 
 MANDATE = {"ip_address": "203.0.113.7", "user_agent": "Mozilla/5.0 (demo)"}
 
@@ -34,6 +35,7 @@ class Story(Teller):
             await self._returned_debit(bank)
             await self._same_request_twice(card)
             await spend(self)
+            await warn(self, card)
             await self._mails()
 
     async def _open(self) -> None:

@@ -99,7 +99,7 @@ class Teller:
         self.expect(answer.is_success, f"{method} {path}", answer.text)
         return answer.json()
 
-    async def call(self, method: str, path: str, body: JSON) -> JSON:
+    async def call(self, method: str, path: str, body: JSON | None = None) -> JSON:
         """A request of the operator's; it must succeed."""
         headers = {"Authorization": f"Bearer {self.operator_key}"}
         answer = await self.http.request(method, f"{self.api_url}{path}", json=body, headers=headers)

@@ -14,6 +14,7 @@ import ledger
 from models.account import Account, AccountToken
 from rules.problems import Problem
 from rules.tokens import ENTROPY_BYTES, MAX_VALID, digest, encode
+from store import events, record_events
 from store.ids import new_auth_id
 from store.paging import Page, fetch
 
@@ -28,14 +29,18 @@ async def open_account(
     account = Account(id=new_auth_id("MA", now), created_at=now, **fields)
     await _write(session, account)
     await ledger.open_account(session, account.id)
+    data = {"status": account.status, "external_id": account.external_id}
+    await events.add(session, type="account.created", account_id=account.id, data=data, now=now)
     return account, await _add_token(session, account.id, pepper=pepper, now=now)
 
 
-async def change(session: AsyncSession, account: Account, fields: Mapping[str, Any]) -> None:
+async def change(session: AsyncSession, account: Account, fields: Mapping[str, Any], *, now: datetime) -> None:
     """Set ``fields`` of a locked account. Raises Problem ``external_id_taken``."""
+    news = record_events.changed(account, fields.items())
     for name, value in fields.items():
         setattr(account, name, value)
     await _write(session, account)
+    await record_events.of_account(session, account, fields=news, now=now)
 
 
 async def find(session: AsyncSession, account_id: str) -> Account | None:

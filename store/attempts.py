@@ -12,7 +12,7 @@ from models.recharge import Recharge
 from rules.declines import Decline
 from rules.outcomes import Outcome, State
 from rules.settlement import expected_on
-from store import timeline
+from store import record_events, timeline
 from store.recharges import ACTION_WINDOW
 
 
@@ -86,6 +86,7 @@ async def record(
     if row.finished_at is None and outcome.state is State.PROCESSING and row.method_kind == "bank" and first_seen:
         expected = expected_on(now)
         row.expected_on, row.expected_why = expected.on, expected.why
+    status_before = row.status
     if row.finished_at is None and outcome.state is State.REQUIRES_ACTION:
         row.status = "requires_action"
         row.action_digest = action_digest
@@ -95,6 +96,8 @@ async def record(
         row.status, row.action_url = "processing", None
     session.add(row)
     await session.flush()
+    if row.status != status_before:
+        await record_events.of_recharge(session, row, row.status, now=now)
     if first_seen:
         await timeline.tell(
             session, account_id=row.account_id, recharge_id=row.id, key=f"attempt/{outcome.attempt}/{outcome.state}",

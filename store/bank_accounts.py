@@ -13,7 +13,7 @@ from models.bank_account import BankAccount
 from models.base import JSON
 from rules.bank_verification import PLACE_HOLDING, Status, words
 from rules.problems import Problem
-from store import accounts, bank_attempts, cards, mandates, outbox
+from store import accounts, bank_attempts, cards, mandates, outbox, record_events
 from store.ids import new_id
 from store.mandates import Acceptance
 from store.paging import Page, fetch
@@ -54,6 +54,7 @@ async def add(
     session.add(bank)
     await session.flush()
     await mandates.add(session, bank, acceptance, now=now)
+    await record_events.of_bank_account(session, bank, before=None, now=now)
     return Asked(
         bank, await _hand_off(session, bank, kind="bank_verification", workflow_id=f"verify/{bank.id}", now=now)
     )
@@ -161,6 +162,7 @@ async def move(
     session: AsyncSession, bank: BankAccount, status: Status, *, reason: str | None = None, now: datetime
 ) -> None:
     """Move the locked bank account to ``status``; where its use ends, open entries and the mandate end too."""
+    before = bank.status
     bank.status, bank.status_reason = status, reason
     if status in {Status.FAILED, Status.EXPIRED}:
         bank.failure = _failure(reason or status)
@@ -173,6 +175,7 @@ async def move(
     if status not in {Status.VERIFIED, Status.BLOCKED}:
         await mandates.end(session, await mandates.of_bank(session, bank), reason=reason or status, now=now)
     await bank_attempts.close(session, bank, now=now)
+    await record_events.of_bank_account(session, bank, before=before, now=now)
 
 
 def _failure(reason: str) -> JSON:

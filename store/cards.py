@@ -12,7 +12,7 @@ from sqlmodel import col
 from models.account import Account
 from models.base import JSON
 from models.card import Card
-from store import outbox
+from store import outbox, record_events
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -114,28 +114,36 @@ async def has_active(session: AsyncSession, account_id: str) -> bool:
     return found is not None
 
 
-async def attached(session: AsyncSession, card: Card, shown: Mapping[str, Any]) -> None:
+async def attached(session: AsyncSession, card: Card, shown: Mapping[str, Any], *, now: datetime) -> None:
     """Make the card active with what may be shown of it; the first one is the default."""
+    news = "updated" if card.status == "active" else "active"
+    told = news == "active" or bool(record_events.changed(card, shown.items()))
     for name, value in shown.items():
         setattr(card, name, value)
     card.status = "active"
     session.add(card)
     await session.flush()
+    if told:
+        await record_events.of_card(session, card, what=news, now=now)
     await _promote(session, card.account_id)
 
 
-async def refused(session: AsyncSession, card: Card, failure: JSON) -> None:
+async def refused(session: AsyncSession, card: Card, failure: JSON, *, now: datetime) -> None:
     """The processor did not take the card."""
     card.status, card.failure = "failed", failure
     session.add(card)
     await session.flush()
+    await record_events.of_card(session, card, what="failed", now=now)
 
 
 async def removed(session: AsyncSession, card: Card, *, now: datetime) -> None:
     """The card is detached at the processor."""
+    told = card.status != "removed"
     card.status, card.removed_at, card.is_default = "removed", now, False
     session.add(card)
     await session.flush()
+    if told:
+        await record_events.of_card(session, card, what="removed", now=now)
     await _promote(session, card.account_id)
 
 

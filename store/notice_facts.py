@@ -7,13 +7,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+import ledger
 from models.bank_account import BankAccount
 from models.base import JSON
 from models.card import Card
 from models.inbox import Inbox
 from models.mandate import Mandate
 from models.recharge import Recharge
+from models.retention import RetentionClock
+from models.webhook_endpoint import WebhookEndpoint
 from rules.notices import KINDS
+from rules.thresholds import Threshold
 
 Facts = dict[str, Any]
 
@@ -37,13 +41,43 @@ async def status_of_subject(
 ) -> str | None:
     """The status, now, of the record that a notice of ``kind`` is about."""
     subject = KINDS[kind].subject
+    if subject == "balance":
+        return await _balance(session, account_id=str(account_id), facts=facts)
+    if subject == "retention":
+        return await _retention(session, account_id=str(account_id), transaction=str(facts["retention"]))
     subject_id = str(facts.get(subject))
     if subject == "event":
         return await session.scalar(select(col(Inbox.state)).where(col(Inbox.id) == subject_id))
+    if subject == "webhook_endpoint":
+        status = select(col(WebhookEndpoint.status))
+        return await session.scalar(
+            status.where(col(WebhookEndpoint.id) == subject_id, col(WebhookEndpoint.deleted_at).is_(None))
+        )
     model = {"recharge": Recharge, "bank_account": BankAccount, "mandate": Mandate}[subject]
     return await session.scalar(
         select(col(model.status)).where(col(model.account_id) == account_id, col(model.id) == subject_id)
     )
+
+
+async def _balance(session: AsyncSession, *, account_id: str, facts: Mapping[str, object]) -> str:
+    """``below`` while available has not been at the threshold again since; a later fall below it tells of itself."""
+    threshold = int(str(facts["threshold_micros"]))
+    _, seq = ledger.parse_transaction_id(str(facts["transaction"]))
+    book = await ledger.balances(session, account_id)
+    again = await ledger.crossed_again(session, account_id, Threshold.ALERT, threshold, after_seq=seq)
+    return "below" if book is not None and book.available < threshold and not again else "restored"
+
+
+async def _retention(session: AsyncSession, *, account_id: str, transaction: str) -> str | None:
+    """``running``, or how the clock ended that this transaction started; the ledger knows first that money came."""
+    _, seq = ledger.parse_transaction_id(transaction)
+    clock = select(col(RetentionClock.outcome)).where(
+        col(RetentionClock.account_id) == account_id, col(RetentionClock.seq) == seq
+    )
+    found = (await session.execute(clock)).one_or_none()
+    if (found is None or found.outcome is None) and await ledger.risen_after(session, account_id, seq):
+        return "canceled"
+    return None if found is None else found.outcome or "running"
 
 
 # Columns, not entities: what is in the database now, whatever the session has loaded before.

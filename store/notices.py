@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_nothing
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.account import Account
+from models.balance_alerts import BalanceAlerts
 from models.notice import Notice, NoticeRecipient
 from rules.notices import KINDS, Audience, NoticeFactsError, complete, ended
-from store import notice_facts, outbox
+from store import events, notice_facts, outbox
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -25,13 +26,15 @@ async def add(
     facts: Mapping[str, object],
     now: datetime,
     audience: Audience | None = None,
+    happened_at: datetime | None = None,
 ) -> str | None:
     """Write a notice of ``kind`` (see rules/notices.py), its recipients and its hand-off in the caller's transaction.
 
     ``cause`` tells one happening from another: a second notice of the same account, kind and cause is not written, and
     None is returned. ``facts`` name the record that it is about (``{"recharge": id}``, ``{"bank_account": id}``,
     ``{"mandate": id}`` or ``{"event": id}``); the rest is read from that record as it stands now, in this transaction,
-    so change the record first. A fact that is given wins over the one read.
+    so change the record first. A fact that is given wins over the one read. ``happened_at``: a notice that is written
+    later than what it tells is as old as that.
 
     Raises NoticeFactsError when a fact that the kind needs is not known.
     """
@@ -49,22 +52,18 @@ async def add(
             cause=cause,
             facts={name: _plain(value) for name, value in complete(kind, read).items()},
             state="pending",
-            created_at=now,
+            created_at=happened_at or now,
         )
         .on_conflict_do_nothing()
         .returning(col(Notice.id))
     )
     if notice_id is None:
         return None
-    if wanted.audience == "owner":
-        await session.execute(
-            insert(NoticeRecipient).from_select(
-                ["notice_id", "email", "state", "created_at"],
-                select(literal(notice_id), col(Account.email), literal("pending"), literal(now)).where(
-                    col(Account.id) == account_id
-                ),
-            )
-        )
+    if wanted.audience == "owner" and account_id is not None:
+        for email in await _addresses(session, account_id, widely=wanted.widely):
+            await address(session, notice_id, email=email, now=now)
+    told = {"notice": notice_id, "kind": kind, "audience": wanted.audience, "cause": cause}
+    await events.add(session, type="notice.created", account_id=account_id, data=told, now=now)
     await outbox.add(
         session,
         kind="notice",
@@ -100,8 +99,13 @@ async def address(session: AsyncSession, notice_id: str, *, email: str, now: dat
     )
 
 
-async def answered(session: AsyncSession, notice_id: str, *, email: str, state: str, now: datetime) -> None:
-    """Keep what became of the copy for ``email``: ``sent`` or ``failed``. The first word stands."""
+async def answered(
+    session: AsyncSession, notice_id: str, *, email: str, state: str, now: datetime, error: str | None = None
+) -> None:
+    """Keep what became of a try for ``email``: ``sent``, ``failed``, or ``pending`` when it is to be tried again.
+
+    A word that was final stands. ``error`` says why it was not sent, without addresses.
+    """
     await session.execute(
         update(NoticeRecipient)
         .where(
@@ -109,7 +113,13 @@ async def answered(session: AsyncSession, notice_id: str, *, email: str, state: 
             col(NoticeRecipient.email) == email,
             col(NoticeRecipient.state) == "pending",
         )
-        .values(state=state, sent_at=now if state == "sent" else None)
+        .values(
+            state=state,
+            sent_at=now if state == "sent" else None,
+            tries=col(NoticeRecipient.tries) + 1,
+            last_tried_at=now,
+            last_error=error,
+        )
     )
 
 
@@ -159,6 +169,15 @@ async def page(
         if wanted is not None:
             query = query.where(col(column) == wanted)
     return await fetch(session, query, model=Notice, id_column=Notice.id, page=page)
+
+
+async def _addresses(session: AsyncSession, account_id: str, *, widely: bool) -> list[str]:
+    """The registered address, then those added for balance alerts: none twice, whatever its case."""
+    found = list(await session.scalars(select(col(Account.email)).where(col(Account.id) == account_id)))
+    if widely:
+        added = select(col(BalanceAlerts.emails)).where(col(BalanceAlerts.account_id) == account_id)
+        found += await session.scalar(added) or []
+    return list({email.casefold(): email for email in reversed(found)}.values())[::-1]
 
 
 def _plain(value: object) -> object:

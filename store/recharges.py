@@ -12,7 +12,7 @@ from models.base import JSON
 from models.recharge import Recharge
 from rules.money import Money
 from rules.settlement import expected_on
-from store import outbox, timeline
+from store import outbox, record_events, timeline
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -74,6 +74,7 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         session, account_id=row.account_id, recharge_id=row.id, key="created", what="created", now=now,
         detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
     )  # fmt: skip
+    await record_events.of_recharge(session, row, "created", now=now)
     outbox_id = await outbox.add(
         session,
         kind="recharge",
@@ -181,4 +182,5 @@ async def end(
     row.action_expires_at = None
     session.add(row)
     await session.flush()
+    await record_events.of_recharge(session, row, status, now=now)
     return True

@@ -21,7 +21,7 @@ from models.subaccount import Status, Subaccount, SubaccountToken
 from rules.months import month_of, start_of
 from rules.problems import Problem
 from rules.tokens import ENTROPY_BYTES, MAX_VALID, digest, encode
-from store import accounts
+from store import accounts, record_events
 from store.ids import new_auth_id
 from store.paging import Page, fetch
 from store.seals import Seal, SealBrokenError
@@ -35,6 +35,7 @@ async def create(
     row.disabled_at = None if row.enabled else now
     session.add(row)
     await session.flush()
+    await record_events.of_subaccount(session, row, "created", now=now)
     return row, await _add_token(session, row, pepper=pepper, seals=seals, now=now)
 
 
@@ -91,11 +92,14 @@ async def count(session: AsyncSession, account_id: str) -> int:
 
 async def change(session: AsyncSession, row: Subaccount, fields: Mapping[str, Any], *, now: datetime) -> None:
     """Set columns of a subaccount of a locked account."""
+    news = record_events.changed(row, fields.items())
     for name, value in fields.items():
         setattr(row, name, value)
     row.disabled_at = None if row.enabled else row.disabled_at or now
     row.modified_at = now
     await session.flush()
+    if news:
+        await record_events.of_subaccount(session, row, "updated", fields=news, now=now)
 
 
 async def count_month(session: AsyncSession, account: Account, subaccount_id: str, *, now: datetime) -> MonthSpent:
@@ -127,12 +131,14 @@ async def set_budget(
         month_starts=start_of(month, account.timezone),
         counted=counted,
     )
+    await record_events.of_subaccount(session, row, "updated", fields=["monthly_budget"], now=now)
 
 
 async def delete(session: AsyncSession, row: Subaccount, *, now: datetime) -> None:
     """Delete a subaccount of a locked account: its credentials die at once, its record and its history are kept."""
     row.enabled, row.disabled_at, row.deleted_at = False, row.disabled_at or now, now
     await session.flush()
+    await record_events.of_subaccount(session, row, "deleted", now=now)
     await session.execute(
         delete_rows(SubaccountToken).where(
             col(SubaccountToken.account_id) == row.account_id, col(SubaccountToken.subaccount_id) == row.id

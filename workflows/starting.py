@@ -19,6 +19,8 @@ from workflows.bank_verification import BankRequest, BankVerification
 from workflows.notice import Notice, NoticeRequest
 from workflows.payment_method import PaymentMethod, PaymentMethodRequest
 from workflows.recharge import Recharge, RechargeRequest
+from workflows.retention import Retention, RetentionRequest
+from workflows.webhook import Webhook, WebhookRequest
 
 Arguments = Mapping[str, Any]
 HandOver = Callable[[Client, str, Arguments, str], Awaitable[None]]
@@ -99,6 +101,24 @@ async def _notice(client: Client, workflow_id: str, arguments: Arguments, task_q
     )
 
 
+async def _webhook(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    """A first time is started once; asked for again it is signalled with start: a delivery under way begins anew."""
+    request = WebhookRequest(**arguments)
+    of_account = f" of account `{request.account_id}`" if request.account_id else ""
+    options: dict[str, Any] = {
+        "task_queue": task_queue,
+        "static_summary": f"Webhook {request.event_type}",
+        "static_details": f"Event `{request.event_id}`{of_account} for endpoint `{request.endpoint_id}`.",
+        "search_attributes": attributes.initial(account_id=request.account_id or "", kind="webhook", state="pending"),
+    }
+    if request.round == 1:
+        await _start_once(client, Webhook.run, request, workflow_id=workflow_id, **options)
+        return
+    await client.start_workflow(
+        Webhook.run, request, id=workflow_id, start_signal="again", start_signal_args=[request.round], **options
+    )
+
+
 async def _bank_verification(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
     await _start_once(
         client,
@@ -136,6 +156,21 @@ async def _bank_review(client: Client, workflow_id: str, arguments: Arguments, t
     )
 
 
+async def _retention(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    """Signal with start: a clock that is set or stopped while one runs is looked at too."""
+    request = RetentionRequest(account_id=arguments["account_id"])
+    await client.start_workflow(
+        Retention.run,
+        request,
+        id=workflow_id,
+        task_queue=task_queue,
+        start_signal="look",
+        static_summary="Balance used up: what the account has is kept for a while",
+        static_details=f"Retention clock of account `{request.account_id}`.",
+        search_attributes=attributes.initial(account_id=request.account_id, kind="retention", state="running"),
+    )
+
+
 def _bank(arguments: Arguments) -> BankRequest:
     return BankRequest(account_id=arguments["account_id"], bank_account_id=arguments["bank_account_id"])
 
@@ -155,4 +190,6 @@ _KINDS: dict[str, HandOver] = {
     "bank_removal": _bank_removal,
     "bank_review": _bank_review,
     "notice": _notice,
+    "webhook": _webhook,
+    "retention": _retention,
 }

@@ -87,7 +87,8 @@ async def update_plivo_account(
         locked = await accounts.lock(session, account.id)
         if locked.status == "closed":
             raise Problem("account_closed", "The account is closed.")
-        await accounts.change(session, locked, body.model_dump(exclude_none=True, exclude={"auth_id"}))
+        fields = body.model_dump(exclude_none=True, exclude={"auth_id"})
+        await accounts.change(session, locked, fields, now=context.now())
     return Changed(api_id=api_id(request))
 
 

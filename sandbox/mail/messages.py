@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html import unescape
 from pathlib import Path
 from typing import Any, cast
+
+#: Of HTML: what nobody reads.
+_UNREAD = re.compile(r"<(head|style|script|title)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.IGNORECASE | re.DOTALL)
+#: Of plain text: a line that is drawn.
+_RULER = re.compile(r"^[^\w\n]{3,}$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,13 @@ class Message:
         except LookupError:  # a charset that nobody knows
             text = cast("bytes", part.get_payload(decode=True)).decode("latin-1")
         return text.replace("\r\n", "\n")
+
+    @property
+    def start(self) -> str:
+        """The first words, as a mail program shows them below the subject."""
+        html = self.body("html")
+        text = unescape(_UNREAD.sub(" ", html)) if html is not None else _RULER.sub(" ", self.body("plain") or "")
+        return " ".join(text.split())
 
     def as_json(self) -> dict[str, Any]:
         """The shape of `GET /messages`."""

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import text
 
 from settings import DEVELOPMENT_SEAL_KEY
-from store import operators, recharges, subaccounts
+from store import events, operators, recharges, subaccounts, webhook_endpoints
 from store.seals import Seal
 
 
@@ -27,6 +27,7 @@ class Row:
 
 
 ACCOUNT = "/v1/accounts/{account_id}"
+ENDPOINT = "/v1/webhook_endpoints/{endpoint_id}"
 SUBACCOUNT = f"{ACCOUNT}/subaccounts/{{subaccount_id}}"
 ROWS = {
     ("POST", "/v1/accounts"): Row("money", owner=False),
@@ -35,6 +36,8 @@ ROWS = {
     ("PATCH", ACCOUNT): Row("money", owner=True),
     ("POST", f"{ACCOUNT}/rotate_token"): Row("money", owner=True),
     ("GET", f"{ACCOUNT}/balance"): Row("read", owner=True),
+    ("GET", f"{ACCOUNT}/balance_alerts"): Row("read", owner=True),
+    ("PUT", f"{ACCOUNT}/balance_alerts"): Row("money", owner=True),
     ("GET", f"{ACCOUNT}/transactions"): Row("read", owner=True),
     ("GET", f"{ACCOUNT}/transactions.csv"): Row("read", owner=True),
     ("GET", f"{ACCOUNT}/usage"): Row("read", owner=True),
@@ -71,6 +74,15 @@ ROWS = {
     ("GET", f"{SUBACCOUNT}/credentials"): Row("read", owner=True, operators=False),
     ("PUT", f"{SUBACCOUNT}/sender_ids"): Row("money", owner=True, body={"sender_ids": None}),
     ("GET", f"{ACCOUNT}/notices"): Row("read", owner=True),
+    ("POST", "/v1/webhook_endpoints"): Row("admin", owner=False),
+    ("GET", "/v1/webhook_endpoints"): Row("admin", owner=False),
+    ("GET", ENDPOINT): Row("admin", owner=False),
+    ("PATCH", ENDPOINT): Row("admin", owner=False, body={"description": "Eve"}),
+    ("DELETE", ENDPOINT): Row("admin", owner=False),
+    ("POST", f"{ENDPOINT}/rotate_secret"): Row("admin", owner=False),
+    ("GET", "/v1/events"): Row("read", owner=False),
+    ("GET", "/v1/events/{event_id}"): Row("read", owner=False),
+    ("POST", "/v1/events/{event_id}/resend"): Row("admin", owner=False),
     ("POST", "/v1/operator_keys"): Row("admin", owner=False),
     ("GET", "/v1/operator_keys"): Row("admin", owner=False),
     ("DELETE", "/v1/operator_keys/{key_id}"): Row("admin", owner=False),
@@ -169,6 +181,20 @@ async def a_subaccount(session, account_id, now):
     return row.id
 
 
+async def a_webhook_endpoint(session, account_id, now):
+    seals = Seal(DEVELOPMENT_SEAL_KEY)
+    row, _ = await webhook_endpoints.create(
+        session, url="https://platform.example/hooks", events=["*"], description=None, seals=seals, now=now
+    )
+    return row.id
+
+
+async def an_event(session, account_id, now):
+    await a_webhook_endpoint(session, account_id, now)
+    data = {"status": "active"}
+    return await events.add(session, type="account.activated", account_id=account_id, data=data, now=now)
+
+
 #: Path parameter → what makes such an object of an account.
 OBJECTS = {
     "card_id": a_card,
@@ -177,4 +203,6 @@ OBJECTS = {
     "hold_id": a_hold,
     "subaccount_id": a_subaccount,
     "key_id": an_operator_key,
+    "endpoint_id": a_webhook_endpoint,
+    "event_id": an_event,
 }

@@ -51,7 +51,12 @@ async def test_each_recipient_has_a_state(api, account, tell):
         sent_at = api.clock.now()
         await notices.address(session, notice, email="zoe@customer.example", now=sent_at)
         await notices.answered(session, notice, email="ada@customer.example", state="sent", now=sent_at)
-        await notices.answered(session, notice, email="zoe@customer.example", state="failed", now=sent_at)
+        await notices.answered(
+            session, notice, email="zoe@customer.example", state="pending", now=sent_at, error="SMTPServerDisconnected"
+        )
+        await notices.answered(
+            session, notice, email="zoe@customer.example", state="failed", now=sent_at, error="refused (550)"
+        )
         await notices.close(session, notice, unsent="failed", reason=None, now=sent_at)
     answer = (await api.client(account=account).get(f"/v1/accounts/{account.id}/notices")).json()
     (shown,) = answer["data"]
@@ -60,7 +65,16 @@ async def test_each_recipient_has_a_state(api, account, tell):
     sent, failed = shown["recipients"]
     assert (sent["email"], sent["state"]) == ("ada@customer.example", "sent")
     assert sent["sent_at"].endswith("Z")
-    assert failed == {"email": "zoe@customer.example", "state": "failed", "sent_at": None}
+    assert (sent["tries"], sent["last_error"]) == (1, None)
+    assert failed.pop("last_tried_at") == sent["sent_at"]
+    assert failed == {
+        "email": "zoe@customer.example",
+        "state": "failed",
+        "sent_at": None,
+        "tries": 2,
+        "last_error": "refused (550)",
+    }
+    assert (shown["threshold"], shown["balance"]) == (None, None)
     assert shown["livemode"] is False
     assert answer["has_more"] is False
 

@@ -116,6 +116,15 @@ async def test_the_processors_events_leave_nothing_personal_behind(lived):
     absent("\n".join(row[0] for row in rows), PERSONAL | NUMBERS | secrets, "the inbox")
 
 
+async def test_events_for_the_platform_hold_nothing_personal(lived):
+    stack, secrets = lived
+    rows = await stack.rows("SELECT e::text FROM event e")
+    text = "\n".join(row[0] for row in rows)
+    assert "recharge.succeeded" in text
+    assert "bank_account.removed" in text
+    absent(text, PERSONAL | NUMBERS | secrets | {"right code": RIGHT, "token": "pm_card_visa"}, "the events")
+
+
 async def test_no_number_in_any_mail_and_nothing_personal_in_those_to_operators(lived):
     stack, _ = lived
     mails = stack.mailbox.all()

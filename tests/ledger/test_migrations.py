@@ -6,9 +6,20 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
 
+import ledger
 from migrations import rights
 from migrations.run import is_current, upgrade
+from rules.alerts import BUILT_IN
+from rules.thresholds import ZERO_BELOW, Threshold
+from store.database import Database
+from tests.ledger.accounts import NOW
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+DOLLAR = 1_000_000
 
 TWO_AT_ONCE = """
 import asyncio, sys
@@ -45,6 +56,40 @@ async def test_two_migrators_at_once_in_two_processes(empty):
     both = [await asyncio.create_subprocess_exec(*command, cwd=root) for _ in range(2)]
     assert [await process.wait() for process in both] == [0, 0]
     assert await is_current(empty.owner_url)
+
+
+async def test_accounts_from_before_are_watched_from_now_on(empty):
+    """What they crossed before is told to nobody; from here on they are as new ones."""
+    rich, poor = "MA00000000000000000R", "MA00000000000000000P"
+    await _upgrade_to(empty.owner_url, "0003_spending")
+    owner = await asyncpg.connect(empty.owner_url)
+    for account, funds in ((rich, 300 * DOLLAR), (poor, 50 * DOLLAR)):
+        await owner.execute("SELECT ledger_open($1)", account)
+        await owner.execute(
+            "SELECT ledger_post($1, $2, 10::smallint, 'a', 'a', NULL, '-', '{27}', '{1}', ARRAY[$3::bigint], true)",
+            *(account, NOW, funds),
+        )
+    await owner.close()
+    await upgrade(empty.owner_url)
+    async with Database(empty.app_url) as book, book.transaction() as session:
+        for account in (rich, poor):
+            assert await ledger.crossed(session, account) == []
+            assert await ledger.watched(session, account, Threshold.ALERT) == list(BUILT_IN)
+        assert await ledger.verify(session) == []
+        for account in (rich, poor):
+            correction = {"account_id": account, "adjustment_id": "adj_2", "kind": "correction", "reason": "-"}
+            await ledger.adjust(session, **correction, amount_micros=-60 * DOLLAR, now=NOW)
+        told = [
+            (one.account_id, one.kind, one.below_micros)
+            for account in (rich, poor)
+            for one in await ledger.crossed(session, account)
+        ]
+        assert told == [
+            (rich, Threshold.ALERT, 250 * DOLLAR),
+            (poor, Threshold.ALERT, 10 * DOLLAR),
+            (poor, Threshold.ZERO, ZERO_BELOW),
+        ]
+        assert await ledger.verify(session) == []
 
 
 async def test_a_failed_upgrade_leaves_nothing_behind(empty):
@@ -88,6 +133,8 @@ async def test_the_application_may_do_just_what_the_list_of_rights_says(database
             "ledger_balance",
             "ledger_budget",
             "ledger_transfer",
+            "ledger_threshold",
+            "ledger_crossing",
             "ledger_code",
             "ledger_kind",
             "ledger_entry",
@@ -98,6 +145,17 @@ async def test_the_application_may_do_just_what_the_list_of_rights_says(database
     assert held["audit_entry"] == {"SELECT", "INSERT"}
     assert held["account"] == set(rights.RECORDS.split(", "))
     await owner.close()
+
+
+async def _upgrade_to(url: str, revision: str) -> None:
+    def run(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    async with Database(url) as owner, owner.engine.begin() as connection:
+        await connection.run_sync(run)
 
 
 async def _schema(url: str) -> list[tuple[object, ...]]:

@@ -15,6 +15,9 @@ WRITES = [
     "UPDATE ledger_transfer SET amount = amount + 1",
     "DELETE FROM ledger_transfer",
     "TRUNCATE ledger_transfer",
+    "DELETE FROM ledger_threshold",
+    "UPDATE ledger_crossing SET handed_at = crossed_at",
+    "DELETE FROM ledger_crossing",
     "UPDATE ledger_code SET name = upper(name)",
     "DELETE FROM ledger_kind",
     "SELECT * FROM ledger_balance FOR UPDATE",
@@ -44,6 +47,9 @@ async def test_the_application_cannot(statement, book, open_with):
         "TRUNCATE ledger_transfer",
         "DELETE FROM ledger_balance",
         "TRUNCATE ledger_balance",
+        "UPDATE ledger_crossing SET below = 2",
+        "DELETE FROM ledger_crossing",
+        "TRUNCATE ledger_crossing",
     ],
 )
 async def test_not_even_the_owner_changes_what_is_written(verb, book, open_with):
@@ -71,7 +77,8 @@ async def test_every_function_of_the_ledger_has_a_fixed_search_path_and_is_not_p
             "ledger_charge_one",
             "ledger_charge_lone",
         ),
-        *("ledger_spent", "ledger_set_budget"),
+        *("ledger_spent", "ledger_set_budget", "ledger_watch", "ledger_arm"),
+        *("ledger_take_crossings", "ledger_crossing_handed", "ledger_crossing_put_off"),
     }
     for row in rows:
         assert row["prosecdef"]

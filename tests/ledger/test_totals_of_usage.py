@@ -242,6 +242,19 @@ async def test_the_whole_of_a_busy_account_is_summed_window_by_window(db, busy):
     assert len(found) == DAYS
 
 
+async def test_what_was_used_is_the_sum_of_the_totals(db, busy):
+    """Window by window, and only of the days that are asked for."""
+    for first, days in ((FIRST_DAY, DAYS), (FIRST_DAY + timedelta(days=470), 30)):
+        last = first + timedelta(days=days - 1)
+        found = await totals(db, busy, first, last, "UTC")
+        async with db.transaction() as session:
+            before = await rows_read(session)
+            used = await ledger.used(session, busy, first=first, last=last, timezone="UTC")
+            read = await rows_read(session) - before
+        assert used == sum(line.amount for line in found) == days * 800
+        assert days == DAYS or read < days * 400 + 150, "the days', and some for the bisection"
+
+
 async def test_too_many_totals_are_not_gathered(db, busy):
     async with db.transaction() as session:
         with pytest.raises(ledger.TooManyTotalsError):

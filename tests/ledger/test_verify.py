@@ -11,6 +11,8 @@ from sqlalchemy import text
 import ledger
 from ledger.checks import CHECKS
 from ledger.verification import MOST
+from rules import chart
+from rules.thresholds import Threshold
 from tests.ledger import accounts
 from tests.ledger.accounts import NOW
 
@@ -60,6 +62,8 @@ async def account(db, open_with):
 
 BUDGET = "UPDATE ledger_budget SET {} WHERE account_id = :account"
 TRANSFER = "UPDATE ledger_transfer SET {} WHERE account_id = :account AND seq = {}"
+THRESHOLD = "DELETE FROM ledger_threshold WHERE account_id = :account AND {}"
+CROSSING = "UPDATE ledger_crossing SET {} WHERE account_id = :account"  # of zero, rising, by transfer 1
 TAMPERED = {
     "a balance is raised": (
         ["UPDATE ledger_balance SET spendable = spendable + 1 WHERE account_id = :account"], {"balance"}),
@@ -72,11 +76,13 @@ TAMPERED = {
         ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 16"],
         {"balance", "sequence", "open", "budget"}),
     "the first transfer is deleted": (
-        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 1"], {"balance", "sequence", "chain"}),
+        ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 1"],
+        {"balance", "sequence", "chain", "crossing", "uncrossed"}),
     "a transfer in the middle is deleted": (
         ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 5"], {"balance", "sequence", "chain"}),
     "all transfers are deleted": (
-        ["DELETE FROM ledger_transfer WHERE account_id = :account"], {"balance", "sequence", "open", "budget"}),
+        ["DELETE FROM ledger_transfer WHERE account_id = :account"],
+        {"balance", "sequence", "open", "budget", "crossing"}),
     "a transfer is renumbered": ([TRANSFER.format("seq = 17", 16)], {"sequence"}),
     "the counter is moved": (["UPDATE ledger_balance SET seq = 17 WHERE account_id = :account"], {"sequence"}),
     "the time of the latest transfer is moved": (
@@ -84,8 +90,8 @@ TAMPERED = {
     "a transfer and its balance are taken out together": (
         ["DELETE FROM ledger_transfer WHERE account_id = :account AND seq = 5",
          "UPDATE ledger_balance SET spendable = spendable + 1 WHERE account_id = :account"], {"sequence", "chain"}),
-    "a running balance is changed": ([TRANSFER.format("spendable_after = 0", 5)], {"chain"}),
-    "the last running balance is changed": ([TRANSFER.format("spendable_after = 0", 16)], {"chain"}),
+    "a running balance is changed": ([TRANSFER.format("spendable_after = 0", 5)], {"chain", "uncrossed"}),
+    "the last running balance is changed": ([TRANSFER.format("spendable_after = 0", 16)], {"chain", "uncrossed"}),
     "a running balance of posted is changed": ([TRANSFER.format("posted_after = 0", 5)], {"chain"}),
     "usage is dated before what was posted before it": (
         [TRANSFER.format("posted_at = posted_at - interval '1 second'", 5)], {"chain"}),
@@ -113,10 +119,12 @@ TAMPERED = {
     "two ends of one opening": (
         ["DROP INDEX ledger_transfer_ending", TRANSFER.format("kind = 51, source = 'hold_1'", 5)], {"ending", "guard"}),
     "an end is of another subaccount": ([TRANSFER.format("subaccount_id = NULL", 16)], {"ending", "budget"}),
-    "an account has lost its row": (["DELETE FROM ledger_balance WHERE account_id = :account"], {"account", "budget"}),
+    "an account has lost its row": (["DELETE FROM ledger_balance WHERE account_id = :account"],
+        {"account", "budget", "threshold"}),
     "usage that nobody settled went below zero": (
-        [TRANSFER.format("spendable_after = -1", 5)], {"chain", "overdraft"}),
-    "a hold went below zero": ([TRANSFER.format("spendable_after = -1", 10)], {"chain", "overdraft"}),
+        [TRANSFER.format("spendable_after = -1", 5)], {"chain", "overdraft", "uncrossed"}),
+    "a hold went below zero": (
+        [TRANSFER.format("spendable_after = -1", 10)], {"chain", "overdraft", "uncrossed"}),
     "more than was held was captured unsettled": (
         ["UPDATE ledger_transfer SET settled = false WHERE account_id = :account AND seq IN (13, 14)"], {"overdraft"}),
     "a budget has spent less": ([BUDGET.format("spent = spent - 1")], {"budget"}),
@@ -130,6 +138,34 @@ TAMPERED = {
     "more is lent than is pending": (
         ["ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_provisional",
          "UPDATE ledger_balance SET provisional = -99 WHERE account_id = :account"], {"sign", "balance", "guard"}),
+    "what is watched next is moved": (
+        ["UPDATE ledger_balance SET next_above = next_above + 1 WHERE account_id = :account"], {"threshold"}),
+    "nothing is watched next": (
+        ["UPDATE ledger_balance SET next_below = NULL WHERE account_id = :account"], {"threshold"}),
+    "the next threshold is taken away": ([THRESHOLD.format("below = 10000000")], {"threshold"}),
+    "zero is not watched": (
+        [THRESHOLD.format("kind = 2"), "UPDATE ledger_balance SET next_below = NULL WHERE account_id = :account"],
+        {"threshold"}),
+    "a threshold begins after the end": (
+        ["UPDATE ledger_threshold SET since = 17 WHERE account_id = :account AND kind = 1"], {"threshold"}),
+    "a crossing is taken away": (["DELETE FROM ledger_crossing WHERE account_id = :account"], {"uncrossed"}),
+    "a crossing goes the other way": (
+        ["ALTER TABLE ledger_crossing DROP CONSTRAINT ledger_crossing_rising", CROSSING.format("rising = false")],
+        {"crossing", "uncrossed", "guard"}),
+    "a crossing is of another transfer": ([CROSSING.format("seq = 5")], {"crossing", "uncrossed"}),
+    "a crossing is of the second leg": ([CROSSING.format("seq = 8")], {"crossing", "uncrossed"}),
+    "a crossing is of a threshold that was not reached": ([CROSSING.format("below = 101")], {"crossing", "uncrossed"}),
+    "a crossing tells another balance": ([CROSSING.format("spendable_after = 101")], {"crossing"}),
+    "a crossing tells another time": (
+        [CROSSING.format("crossed_at = crossed_at + interval '1 second'")], {"crossing"}),
+    "a crossing is made up": (
+        ["""INSERT INTO ledger_crossing (account_id, seq, kind, below, rising, spendable_after, crossed_at)
+            SELECT account_id, seq, 1, 200, false, spendable_after, posted_at FROM ledger_transfer
+            WHERE account_id = :account AND seq = 5"""], {"crossing"}),
+    "a budget is used up by another": (
+        ["""INSERT INTO ledger_crossing (account_id, seq, kind, below, rising, subaccount_id, spendable_after,
+            crossed_at) SELECT account_id, seq, 5, 50, false, 'SA000000000000000002', spendable_after, posted_at
+            FROM ledger_transfer WHERE account_id = :account AND seq = 11"""], {"crossing"}),
 }  # fmt: skip
 
 
@@ -160,6 +196,15 @@ GUARDS = {
     "ALTER FUNCTION ledger_post SECURITY INVOKER": "ledger_post",
     "ALTER FUNCTION ledger_charge_one RESET search_path": "ledger_charge_one",
     "ALTER FUNCTION ledger_charge_all OWNER TO postgres": "ledger_charge_all",
+    "DROP TRIGGER ledger_balance_crosses ON ledger_balance": "ledger_balance_crosses",
+    "ALTER TABLE ledger_budget DISABLE TRIGGER ledger_budget_crosses": "ledger_budget_crosses",
+    "DROP TRIGGER ledger_crossing_stays ON ledger_crossing": "ledger_crossing_stays",
+    "ALTER TABLE ledger_crossing DISABLE TRIGGER ledger_crossing_never_emptied": "ledger_crossing_never_emptied",
+    "ALTER TABLE ledger_threshold DROP CONSTRAINT ledger_threshold_pkey": "ledger_threshold_pkey",
+    "ALTER TABLE ledger_crossing DROP CONSTRAINT ledger_crossing_pkey": "ledger_crossing_pkey",
+    "ALTER TABLE ledger_crossing DROP CONSTRAINT ledger_crossing_payer": "ledger_crossing_payer",
+    "ALTER FUNCTION ledger_watch SECURITY INVOKER": "ledger_watch",
+    "ALTER FUNCTION ledger_crosses RESET search_path": "ledger_crosses",
 }
 
 
@@ -171,7 +216,7 @@ async def test_a_guard_that_is_off_is_named(session, statement):
     assert finding.detail.startswith(GUARDS[statement])
 
 
-@pytest.mark.parametrize("table", ["ledger_transfer", "ledger_budget"])
+@pytest.mark.parametrize("table", ["ledger_transfer", "ledger_budget", "ledger_threshold", "ledger_crossing"])
 async def test_a_right_to_write_is_named(session, table):
     await session.execute(text(f"GRANT UPDATE ON {table} TO prepay_app"))
     await session.execute(text("SET LOCAL ROLE prepay_app"))
@@ -206,3 +251,17 @@ async def test_a_broken_book_is_not_read_out_line_by_line(session, account):
 
 def test_every_check_is_seen_to_find_something():
     assert set().union(*(checks for _, checks in TAMPERED.values())) == set(CHECKS)
+
+
+async def test_a_missing_crossing_of_an_operation_of_several_legs_is_found(session, db, open_with):
+    """Its first leg moves available and its last one does not: it is judged whole."""
+    account = await open_with(100)
+    async with db.transaction() as writing:
+        await ledger.watch(writing, account, Threshold.ALERT, [100])
+        withdrawn = ledger.Posting(account_id=account, operation=chart.withdrawn(5), key="dp", source="dp", now=NOW)
+        assert await accounts.post(writing, withdrawn) == "posted"
+    assert await ledger.verify(session) == []
+    await session.execute(text("DELETE FROM ledger_crossing WHERE account_id = :a AND kind = 1"), {"a": account})
+    (finding,) = await ledger.verify(session)
+    assert (finding.check, finding.account_id) == ("uncrossed", account)
+    assert finding.detail.startswith("transfer 2 went from 100 to 95 past 100")

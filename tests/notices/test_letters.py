@@ -28,6 +28,8 @@ def words(body: str) -> str:
 def shown(name: str, value) -> str:
     if name.endswith("_cents"):
         return wording.dollars(value)
+    if name.endswith("_micros"):
+        return wording.amount(value)
     if name.endswith("_on"):
         return wording.day(date.fromisoformat(value))
     if name.endswith("_at"):

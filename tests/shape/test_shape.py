@@ -137,7 +137,7 @@ def test_no_dependency_shadows_a_name_of_ours() -> None:
 
 def noun(stem: str) -> str:
     """Models are named in the singular (one class is one row), steps of the store in the plural."""
-    return stem.removesuffix("s")
+    return f"{stem[:-3]}y" if stem.endswith("ies") else stem.removesuffix("s")
 
 
 def test_a_noun_has_the_same_file_name_in_models_and_store() -> None:

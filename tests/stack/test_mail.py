@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from sandbox.health import http_ok
+from sandbox.mail.messages import Mailbox
 from sandbox.part import Part, Process, running
 from sandbox.ports import free_ports
 
@@ -95,6 +96,24 @@ async def test_the_pages_show_mails_and_escape_them(sink, browser):
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
     assert "allow-scripts" not in policy
+
+
+async def test_the_inbox_shows_the_first_words_that_are_read(sink, browser):
+    html = "<head><title>T</title><style>p{}</style></head><body><!-- c --><p>10 &lt; 25 &amp; more</p></body>"
+    await sink.send("Styled", html=html)
+    page = (await browser.get("/")).text
+    assert '<span class="start soft">10 &lt; 25 &amp; more</span>' in page
+    await browser.delete("/messages")
+    await sink.send("Plain")
+    assert '<span class="start soft">Hello Kim, 25 $ arrived. ✓</span>' in (await browser.get("/")).text
+
+
+def test_a_ruled_line_is_not_read(tmp_path):
+    mailbox = Mailbox(tmp_path)
+    mail = EmailMessage()
+    mail.set_content("Prepay\n\nYour balance\n=====\n\n-- \n1 - 2 = -1\n")
+    identity = mailbox.store(sender="a@example.com", recipients=["b@example.com"], raw=mail.as_bytes())
+    assert mailbox.get(identity).start == "Prepay Your balance 1 - 2 = -1"
 
 
 async def test_an_unknown_mail_is_not_found(browser):

@@ -24,10 +24,12 @@ from api.context import Context
 from gateways.stripe import StripeProcessor
 from models.notice import Notice
 from models.outbox import Outbox
+from relay.crossings import CrossingsRelay
 from relay.inbox import InboxRelay
 from sandbox.stripe.server import Server
 from settings import Settings
 from store import inbox, outbox
+from store.crossing_effects import CrossingEffects
 from store.database import Database
 from tests.api.client import Account, Api
 from tests.replay.recording import scrubbed
@@ -117,6 +119,15 @@ class House:
             for row in rows.all():
                 await self._hand_over(row)
                 await outbox.handed(session, [row.id], now=self.now())
+
+    async def hand_on_crossings(self) -> None:
+        """What the relay does with crossings, and with the hand-offs that come of them."""
+        await self.sync()
+        effects = CrossingEffects(retention_days=self.settings.retention_days)
+        relay = CrossingsRelay(database=self.database, effects=effects, now=self.now)
+        while await relay.step():
+            continue
+        await self.hand_over()
 
     async def _hand_over(self, row: Outbox) -> None:
         """As the relay, again where Temporal refuses: the server that skips time does so while a workflow ends."""
