@@ -66,7 +66,7 @@ def _answered(value: object) -> Money:
 
 def _above_zero(value: object) -> Money:
     amount = _amount(value, signed=False, positive=True, whole_cents=False)
-    if amount > LARGEST:
+    if amount.micros > LARGEST.micros:
         raise PydanticCustomError("amount_too_large", "must be at most {maximum}", {"maximum": str(LARGEST)})
     return amount
 

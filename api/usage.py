@@ -18,13 +18,14 @@ from api.shapes import Amount, AmountAboveZero, Currency, Moment, OneLine, Refer
 from api.spending_access import SpendingAccess
 from ledger.charge import REPLAYED, Charged
 from rules.access import Caller
-from rules.chart import Kind
+from rules.chart import USAGE_KINDS
 from rules.money import CURRENCY
 from rules.problems import Problem
 
 router = make_router("Usage", route_class=LeanRoute)
 ACCESS = SpendingAccess("usage", owner=True, subaccount=True)
 UsageKind = Literal["usage", "fee", "tax", "rental"]
+_KINDS = {kind.name.lower(): kind for kind in USAGE_KINDS}
 
 
 class NewUsage(Shape):
@@ -98,7 +99,7 @@ def asked(body: NewUsage, *, account_id: str, caller: Caller) -> Usage:
         subaccount_id=subaccount_id,
         reference=body.reference,
         amount=body.amount,
-        kind=Kind[body.kind.upper()],
+        kind=_KINDS[body.kind],
         description=body.description,
         sender_id=body.sender_id,
         settled=body.settled,

@@ -1,7 +1,7 @@
 """Usage in batches: up to 10,000 charges of many accounts, each with its own answer, an account's in order."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends
@@ -67,22 +67,30 @@ async def charge_usage_batch(
 
     A result with the code ``unavailable`` or ``internal_error`` says that its outcome is unknown: send it again.
     """
-    results: list[dict[str, Any]] = []
+    shown: list[bytes] = []
     before: list[Item] = []
     posting: asyncio.Task[list[Charged | Problem]] | None = None
-    # While the database posts one piece the next is read and judged, and the answers to the one before are written.
     with outages_answered():
-        for start in range(0, len(body.charges), PIECE):
-            items = await _read(body.charges[start : start + PIECE], caller)
+        for piece in _pieces(body.charges):
+            items = await _read(piece, caller)
             judged = await judge_many(context, [item for item in items if isinstance(item, Usage)])
             answers = [] if posting is None else await posting
             posting = asyncio.create_task(post_many(context, judged))
-            results += _results(before, answers)
+            # While the database posts this piece, the one before is answered and the next one read and judged.
+            await asyncio.sleep(0)
+            shown.append(_shown(before, answers))
             before = items
         answers = [] if posting is None else await posting
-    results += _results(before, answers)
-    shown = to_json({"livemode": context.livemode, "results": results})
-    return Response(shown, media_type="application/json")
+    shown.append(_shown(before, answers))
+    livemode, results = to_json(context.livemode), b",".join(filter(None, shown))
+    return Response(b'{"livemode":%b,"results":[%b]}' % (livemode, results), media_type="application/json")
+
+
+def _pieces(charges: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """A small one first, so that the database has something to do soon."""
+    yield charges[:SLICE]
+    for start in range(SLICE, len(charges), PIECE):
+        yield charges[start : start + PIECE]
 
 
 async def _read(charges: Sequence[object], caller: Caller) -> list[Item]:
@@ -100,14 +108,16 @@ async def _read(charges: Sequence[object], caller: Caller) -> list[Item]:
     return items
 
 
-def _results(items: Sequence[Item], answers: Sequence[Charged | Problem]) -> list[dict[str, Any]]:
+def _shown(items: Sequence[Item], answers: Sequence[Charged | Problem]) -> bytes:
+    """The results of a piece as JSON, without the brackets of their list."""
     left = iter(answers)
-    return [{"reference": item.reference} | _result(next(left)) if isinstance(item, Usage) else item for item in items]
+    return to_json([_result(item, next(left)) if isinstance(item, Usage) else item for item in items])[1:-1]
 
 
-def _result(answer: Charged | Problem) -> dict[str, Any]:
+def _result(usage: Usage, answer: Charged | Problem) -> dict[str, Any]:
     if isinstance(answer, Charged):
         return {
+            "reference": usage.reference,
             "status": answer.outcome,
             "code": None,
             "param": None,
@@ -115,6 +125,7 @@ def _result(answer: Charged | Problem) -> dict[str, Any]:
             "transaction": answer.transaction_id,
         }
     return {
+        "reference": usage.reference,
         "status": "refused",
         "code": answer.code,
         "param": answer.param,
