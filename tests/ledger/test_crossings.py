@@ -1,6 +1,7 @@
 """Crossings (requirement H4, A7): what falls below a threshold is recorded once, by the operation that did it."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 import asyncpg
@@ -505,3 +506,17 @@ async def _listening(url):
     connection = await asyncpg.connect(url)
     await connection.add_listener("prepay_crossings", lambda *told: heard.put_nowait(told[2]))
     return connection, heard
+
+
+async def test_every_function_that_may_cross_names_the_column_that_the_trigger_is_on(superuser):
+    """Decision 18: but for the two that leave out what would cross, and are not to pay for the trigger."""
+    found = await superuser.fetch("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    moves = re.compile(r"UPDATE ledger_balance\b[^;]*?\bSET\s+spendable =[^;]*")
+    updates = {row["proname"]: match[0] for row in found if (match := moves.search(row["prosrc"]))}
+    assert {name for name, update in updates.items() if re.search(r"\bheld =", update)} == {
+        "ledger_charge_one", "ledger_post",
+    }  # fmt: skip
+    assert {name for name, update in updates.items() if "next_below" in update} == {
+        "ledger_charge_all", "ledger_charge_lone",
+    }  # fmt: skip
+    assert len(updates) == 4, "another function moves spendable: it names held, or leaves out what would cross"
