@@ -18,6 +18,12 @@ from rules.chart import Kind
 _ALL = (
     "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
 )
+# The same for accounts with one charge each, of which most columns need not be sent.
+_ALL_ONCE = (
+    "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4::bigint[],"
+    "array_fill(1,ARRAY[cardinality($2::text[])]),ARRAY(SELECT generate_series(1,cardinality($2::text[]))),$2,"
+    "array_fill(1,ARRAY[cardinality($2::text[])]),$4,$5,$4,$6,$7,$8,$9,$10)"
+)
 _LONE = "SELECT seq, spendable, posted_at FROM ledger_charge_lone($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)"
 _EACH = (
     "SELECT outcome, seq, spendable, posted_at FROM ledger_charge_each($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)"
@@ -86,43 +92,52 @@ async def _post_all(
     """Post the charges of `accounts` (in id order) and write their answers; return the accounts that were left out."""
     if not accounts:
         return set()
-    totals: list[int] = []
-    counts: list[int] = []
-    items: list[Charge] = []
-    positions: list[int] = []
-    nths: list[int] = []
-    runnings: list[int] = []
-    for position, account in enumerate(accounts, start=1):
-        running = 0
-        places = by_account[account]
-        for nth, place in enumerate(places, start=1):
-            charge = charges[place]
-            running += charge.amount_micros
-            items.append(charge)
-            positions.append(position)
-            nths.append(nth)
-            runnings.append(running)
-        totals.append(running)
-        counts.append(len(places))
-    spendables, seqs, posted_ats = await connection.fetchrow(
-        _ALL,
-        now,
-        accounts,
-        [charges[by_account[account][0]].epoch for account in accounts],
-        totals,
-        counts,
-        positions,
-        [item.account_id for item in items],
-        nths,
-        runnings,
-        [item.reference for item in items],
-        [item.amount_micros for item in items],
+    items = [charges[place] for account in accounts for place in by_account[account]]
+    epochs = [charges[by_account[account][0]].epoch for account in accounts]
+    amounts = [item.amount_micros for item in items]
+    references = [item.reference for item in items]
+    optional = (
         _unless_all([item.kind for item in items], Kind.USAGE),
         _unless_all([item.settled for item in items], False),
         _unless_all([item.subaccount_id for item in items], None),
         _unless_all([item.sender_id for item in items], None),
         _unless_all([item.description for item in items], None),
     )
+    if len(items) == len(accounts):
+        row = await connection.fetchrow(_ALL_ONCE, now, accounts, epochs, amounts, references, *optional)
+    else:
+        totals: list[int] = []
+        counts: list[int] = []
+        positions: list[int] = []
+        nths: list[int] = []
+        runnings: list[int] = []
+        for position, account in enumerate(accounts, start=1):
+            running = 0
+            places = by_account[account]
+            for nth, place in enumerate(places, start=1):
+                running += charges[place].amount_micros
+                positions.append(position)
+                nths.append(nth)
+                runnings.append(running)
+            totals.append(running)
+            counts.append(len(places))
+        owners = [item.account_id for item in items]
+        row = await connection.fetchrow(
+            _ALL,
+            now,
+            accounts,
+            epochs,
+            totals,
+            counts,
+            positions,
+            owners,
+            nths,
+            runnings,
+            references,
+            amounts,
+            *optional,
+        )
+    spendables, seqs, posted_ats = row
     left_out: set[str] = set()
     for account, spendable, seq, posted_at in zip(accounts, spendables, seqs, posted_ats, strict=True):
         if seq < 0:
