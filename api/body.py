@@ -4,6 +4,8 @@ import asyncio
 import json
 import math
 import re
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NoReturn, cast
 
 from fastapi import Request
@@ -17,6 +19,7 @@ MAX_DEPTH = 16
 LARGE_BYTES = 1 << 16
 """From here on a body is looked through in a thread, so that others are served meanwhile."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HOLDERS = (dict, list)
 _CONTENT_TYPE = "application/json"
 
 
@@ -107,8 +110,10 @@ def load(raw: bytes) -> dict[str, Any]:
         _refuse("is not a JSON object")
     fields = cast("dict[str, Any]", found)
     # Only an escape can smuggle in what is no text, and depth needs brackets.
-    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+    if b"\\u" in raw:
         _check_text(fields)
+    elif raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _check_depth(fields)
     return fields
 
 
@@ -140,6 +145,16 @@ def _check_text(body: object) -> None:
         if not level:
             return
     _refuse("is nested too deep")
+
+
+def _check_depth(body: dict[str, Any]) -> None:
+    """Refuse depth beyond MAX_DEPTH alone: a batch has many texts, and only what holds others can be deep."""
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH - 1):
+        values = (cast("Iterable[Any]", node.values() if isinstance(node, dict) else node) for node in level)
+        level = [value for value in chain.from_iterable(values) if isinstance(value, _HOLDERS)]
+    if any(level):
+        _refuse("is nested too deep")
 
 
 def storable(text: str) -> bool:
