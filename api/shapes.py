@@ -146,7 +146,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _one_line(text: str) -> str:
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):  # hardly any text has to be looked through
         raise PydanticCustomError("line", "must be one line, without control characters")
     return text
 
@@ -157,22 +157,20 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _visible_line(text: str) -> str:
+    return _not_blank(_one_line(text))
+
+
 #: One line of text for people.
-Line = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line), AfterValidator(_not_blank)
-]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_visible_line)]
 #: The same, or nothing.
 LineOrEmpty = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
 #: One line of a description.
 OneLine = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: An identifier of the integrator's own.
-Reference = Annotated[
-    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_one_line), AfterValidator(_not_blank)
-]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_visible_line)]
 #: What usage calls its sender: a number, a short code, a name.
-SenderId = Annotated[
-    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_one_line), AfterValidator(_not_blank)
-]
+SenderId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_visible_line)]
 
 
 def _all_different(texts: list[str]) -> list[str]:

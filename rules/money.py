@@ -37,7 +37,7 @@ class Money:
         sign, whole, places = match.groups()
         if sign and not signed:
             raise MoneyError("must not be negative")
-        micros = int(whole) * MICROS_PER_DOLLAR + int((places or "").ljust(6, "0"))
+        micros = int(whole + (places or "").ljust(6, "0"))
         return cls(-micros if sign else micros)
 
     @property
