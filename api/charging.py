@@ -208,8 +208,11 @@ async def _post_one(context: Context, usage: Usage, *, admit: Callable[[], Await
 def _oldest(known: Iterable[Known]) -> dict[str, int]:
     """Each account's oldest epoch: all of its charges are stale, or none is, so that their order is kept."""
     epochs: dict[str, int] = {}
-    for spender in (each.spender for each in known):
-        epochs[spender.account_id] = min(spender.epoch, epochs.get(spender.account_id, spender.epoch))
+    for each in known:
+        spender = each.spender
+        epoch = epochs.get(spender.account_id)
+        if epoch is None or spender.epoch < epoch:
+            epochs[spender.account_id] = spender.epoch
     return epochs
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends
 from fastapi.responses import Response
-from pydantic import BaseModel, Field, SkipValidation, ValidationError
+from pydantic import BaseModel, Field, SkipValidation, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from api.charging import Usage, judge_many, post_many
@@ -34,6 +34,9 @@ class NewBatchUsage(NewUsage):
     """One charge of a batch."""
 
     account: str = Field(max_length=20, description="The main account that pays")
+
+
+_SEVERAL = TypeAdapter(list[NewBatchUsage])
 
 
 class UsageBatch(Shape):
@@ -96,16 +99,24 @@ def _pieces(charges: Sequence[Any]) -> Iterator[Sequence[Any]]:
 async def _read(charges: Sequence[object], caller: Caller) -> list[Item]:
     """Each charge, or what is wrong with it; others are served meanwhile."""
     items: list[Item] = []
-    for place, fields in enumerate(charges):
-        if place % SLICE == 0:
-            await asyncio.sleep(0)
+    for start in range(0, len(charges), SLICE):
+        await asyncio.sleep(0)
+        several = charges[start : start + SLICE]
         try:
-            charge = NewBatchUsage.model_validate(fields)
-        except ValidationError as error:
-            items.append(_invalid(fields, error))
+            found = _SEVERAL.validate_python(several)
+        except ValidationError:  # one of them is malformed, or some
+            items += [_read_one(fields, caller) for fields in several]
         else:
-            items.append(asked(charge, account_id=charge.account, caller=caller))
+            items += [asked(charge, account_id=charge.account, caller=caller) for charge in found]
     return items
+
+
+def _read_one(fields: object, caller: Caller) -> Item:
+    try:
+        charge = NewBatchUsage.model_validate(fields)
+    except ValidationError as error:
+        return _invalid(fields, error)
+    return asked(charge, account_id=charge.account, caller=caller)
 
 
 def _shown(items: Sequence[Item], answers: Sequence[Charged | Problem]) -> bytes:
