@@ -25,6 +25,7 @@ from api.shapes import (
     Reference,
     Resource,
     Shape,
+    like,
 )
 from models.account import Account
 from rules.access import Caller
@@ -44,7 +45,12 @@ def _timezone(name: str) -> str:
     return name
 
 
-Email = Annotated[str, StringConstraints(max_length=254, pattern=_EMAIL)]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    like(_EMAIL, "must be an e-mail address such as ada@example.com: no name, no spaces, plain letters"),
+    Field(json_schema_extra={"pattern": _EMAIL}),
+]
 Timezone = Annotated[str, AfterValidator(_timezone), Field(examples=["America/New_York"])]
 
 

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from api.cards import Token
 from api.paging import ListQuery
-from api.shapes import Moment, Resource, Shape
+from api.shapes import Moment, Resource, Shape, like
 from models.bank_account import BankAccount
 from models.mandate import Mandate
 from rules import mandate_text
@@ -18,6 +18,7 @@ from rules.bank_verification import Status, attempts_left
 BankStatus = Literal["verification_pending", "verified", "verification_failed", "expired", "blocked", "removed"]
 MicrodepositType = Literal["descriptor_code", "amounts"]
 _PRINTABLE = r"^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$"
+_ONE_LINE = "must be one line of plain characters (printable ASCII), not blank"
 
 
 def _ip_address(text: str) -> str:
@@ -44,9 +45,10 @@ class MandateGiven(Shape):
     ip_address: Annotated[str, StringConstraints(max_length=45), AfterValidator(_ip_address)] = Field(
         description="Where the customer accepted from", examples=["203.0.113.7"]
     )
-    user_agent: Annotated[str, StringConstraints(max_length=500, pattern=_PRINTABLE)] = Field(
-        description="The customer's browser or app", examples=["Mozilla/5.0"]
-    )
+    user_agent: Annotated[str, StringConstraints(max_length=500), like(_PRINTABLE, _ONE_LINE)] = Field(
+        description="The customer's browser or app", examples=["Mozilla/5.0"],
+        json_schema_extra={"pattern": _PRINTABLE},
+    )  # fmt: skip
     text_version: Annotated[str, StringConstraints(max_length=40), AfterValidator(_text_version)] = Field(
         description="Which text was shown", examples=[mandate_text.CURRENT]
     )

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 
 from api.access import Access, OwnAccount
 from api.context import Context, InContext
 from api.handing import hand_over_now
 from api.paging import ListQuery
 from api.routing import router as make_router
-from api.shapes import Listing, Moment, Resource, Shape
+from api.shapes import Listing, Moment, Resource, Shape, like
 from api.waiting import until
 from models.account import Account
 from models.card import Card
@@ -21,8 +21,11 @@ from store import audit, cards
 
 router = make_router("Cards")
 #: A token of the processor: letters, digits and underscores, never a number.
+_SPELLED = r"^[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]{1,240}$"
 Token = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]{1,240}$"), Field(examples=["pm_card_visa"])
+    str,
+    like(_SPELLED, "must be the processor's token of a payment method, such as pm_card_visa"),
+    Field(examples=["pm_card_visa"], json_schema_extra={"pattern": _SPELLED}),
 ]
 
 

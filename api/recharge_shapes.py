@@ -5,12 +5,12 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import AnyHttpUrl, BaseModel, Field, StringConstraints, UrlConstraints
+from pydantic import AnyHttpUrl, BaseModel, Field, UrlConstraints
 
 from api.cards import FailureView
 from api.context import Context
 from api.paging import ListQuery
-from api.shapes import Amount, Currency, Metadata, Moment, PaymentAmount, Resource, Shape
+from api.shapes import Amount, Currency, Metadata, Moment, PaymentAmount, Resource, Shape, like
 from models.recharge import Recharge
 from models.timeline import TimelineEntry
 from rules.money import Money
@@ -19,7 +19,12 @@ from store import timeline
 
 Kind = Literal["manual", "auto", "scheduled"]
 Status = Literal["processing", "requires_action", "succeeded", "failed", "canceled", "returned"]
-MethodId = Annotated[str, StringConstraints(pattern=r"^(card|bank)_[0-9A-Z]{1,60}$"), Field(examples=["card_…"])]
+_METHOD_ID = r"^(card|bank)_[0-9A-Z]{1,60}$"
+MethodId = Annotated[
+    str,
+    like(_METHOD_ID, "must be the id of a card (card_…) or of a bank account (bank_…)"),
+    Field(examples=["card_…"], json_schema_extra={"pattern": _METHOD_ID}),
+]
 ReturnUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000), Field(strict=False)]
 
 

@@ -142,6 +142,19 @@ def _moment(value: object) -> object:
 #: A moment, in a request or an answer.
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
+
+def like(pattern: str, rule: str) -> AfterValidator:
+    """Text that fits ``pattern`` from its first to its last character; another is refused with ``rule``, in words."""
+    fits = re.compile(pattern, re.ASCII).fullmatch
+
+    def check(text: str) -> str:
+        if not fits(text):
+            raise PydanticCustomError("pattern", "{rule}", {"rule": rule})
+        return text
+
+    return AfterValidator(check)
+
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import ledger
@@ -16,7 +16,7 @@ from api.access import Access, OwnAccount
 from api.context import Context, InContext
 from api.paging import ListQuery
 from api.routing import router as make_router
-from api.shapes import Amount, Listing, Moment, Resource
+from api.shapes import Amount, Listing, Moment, Resource, like
 from rules.chart import USAGE_KINDS, Kind
 from rules.money import CURRENCY, Money
 from rules.problems import Problem
@@ -44,7 +44,12 @@ KindName = Literal[
     "refund_reversed",
 ]
 _NAMES = {kind: kind.name.lower() for kind in Kind}
-SubaccountFilter = Annotated[str, StringConstraints(pattern=f"^({ledger.MAIN}|SA[0-9A-Z]{{18}})$")]
+_PAYER = f"^({ledger.MAIN}|SA[0-9A-Z]{{18}})$"
+SubaccountFilter = Annotated[
+    str,
+    like(_PAYER, f"must be `{ledger.MAIN}` or the id of a subaccount (SA…)"),
+    Field(json_schema_extra={"pattern": _PAYER}),
+]
 _KIND = Field(default=None, description="Only this kind")
 _SUBACCOUNT = Field(default=None, description="Only this subaccount's, or `main` for the main account's own")
 

@@ -280,3 +280,13 @@ async def test_a_refused_row_of_the_database_is_not_quoted(api, captured_log):
     structlog.get_logger("test").error("refused", exc_info=caught.value)
     assert "refused" in captured_log()
     assert CARD not in captured_log()
+
+
+@pytest.mark.parametrize(
+    "email", ["", "ada", "@customer.example", "Ada <ada@customer.example>", "ada@customer.example\n", "ada@localhost"]
+)
+async def test_a_wrong_address_is_told_the_rule_in_words(shared_api, email):
+    answer = await shared_api.operator.post("/v1/accounts", json={"name": "Ada", "email": email})
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["param"]) == (422, "email"), answer.text
+    assert "must be an e-mail address such as ada@example.com" in error["message"]
