@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from rules import mandate_text, wording
-from rules.notices import KINDS
+from rules.notice_kinds import KINDS
 
 _TEMPLATES = Path(__file__).parent / "templates" / "mail"
 _WIDTH = 72
@@ -81,7 +81,7 @@ def compose(story: Story, *, reader: Reader, company: str, contact: str) -> Lett
 
 
 def _read(name: str, value: Any) -> Any:
-    """A fact as a value: its name tells its type (rules/notices.py)."""
+    """A fact as a value: its name tells its type (rules/notice_kinds.py)."""
     if value is None:
         return None
     if name.endswith("_on"):

@@ -4,7 +4,8 @@ from typing import Any
 
 from gateways.letters import Letter, Reader, Story, compose
 from rules.mandate_text import CURRENT, amount_rule
-from rules.notices import KINDS, complete
+from rules.notice_kinds import KINDS
+from rules.notices import complete
 
 _FACTS: dict[str, Any] = {
     "accepted_at": "2026-11-24T17:05:00+00:00",

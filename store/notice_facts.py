@@ -16,7 +16,7 @@ from models.mandate import Mandate
 from models.recharge import Recharge
 from models.retention import RetentionClock
 from models.webhook_endpoint import WebhookEndpoint
-from rules.notices import KINDS
+from rules.notice_kinds import KINDS
 from rules.thresholds import Threshold
 
 Facts = dict[str, Any]

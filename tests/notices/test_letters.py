@@ -11,7 +11,8 @@ from jinja2 import UndefinedError
 from gateways.letters import Reader, Story, compose
 from gateways.mail_samples import ACCOUNT, facts_of, preview
 from rules import mandate_text, wording
-from rules.notices import KINDS, NoticeFactsError, complete
+from rules.notice_kinds import KINDS
+from rules.notices import NoticeFactsError, complete
 
 # Facts that choose the words instead of standing among them.
 STEERING = {"bank_account", "failure_retry", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
