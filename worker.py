@@ -23,6 +23,7 @@ from activities.bank_entries import BankEntries
 from activities.bank_verifying import BankVerifying
 from activities.cards import Cards
 from activities.charging import Charging
+from activities.gathered import activities_of
 from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
 from activities.recommending import Recommending
@@ -83,12 +84,6 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         ),
         sender=settings.mail_from,
     )
-    charging = Charging(database=database, processor=processor, link_key=link_key, public_url=public_url)
-    settling = Settling(database=database)
-    cards = Cards(database=database, processor=processor)
-    verifying = BankVerifying(database=database, processor=processor)
-    entries = BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value()))
-    bank_care = BankCare(database=database, processor=processor)
     notifying = Notifying(
         database=database,
         mailer=mailer,
@@ -96,27 +91,17 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         link_key=link_key,
         public_url=public_url,
     )
-    return [
-        charging.create_intent,
-        charging.confirm,
-        charging.look,
-        charging.cancel,
-        settling.finish,
-        settling.report_overdue,
-        cards.attach_card,
-        cards.detach_card,
-        cards.refresh_card,
-        verifying.begin_verification,
-        verifying.look_at_verification,
-        verifying.remind,
-        verifying.expire_verification,
-        entries.try_entry,
-        bank_care.review_bank,
-        bank_care.remove_bank,
-        notifying.deliver,
-        Recommending(database=database).recommend_page,
-        Retaining(database=database).look,
-    ]
+    return activities_of(
+        Charging(database=database, processor=processor, link_key=link_key, public_url=public_url),
+        Settling(database=database),
+        Cards(database=database, processor=processor),
+        BankVerifying(database=database, processor=processor),
+        BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value())),
+        BankCare(database=database, processor=processor),
+        notifying,
+        Recommending(database=database),
+        Retaining(database=database),
+    )
 
 
 def webhooks(settings: Settings, *, database: Database) -> Webhooks:

@@ -15,7 +15,7 @@ from models.recharge import Recharge
 from models.timeline import TimelineEntry
 from rules.money import Money
 from rules.pay_links import pay_token
-from store import timeline
+from store import recharges, timeline
 
 Kind = Literal["manual", "auto", "scheduled"]
 Status = Literal["processing", "requires_action", "succeeded", "failed", "canceled", "returned"]
@@ -122,7 +122,7 @@ def customers_link(context: Context, *, account_id: str, recharge_id: str) -> st
 
 
 def _workflow(context: Context, row: Recharge) -> WorkflowView:
-    workflow_id = f"recharge/{row.id}"
+    workflow_id = recharges.workflow_id(row)
     ui = str(context.settings.temporal_ui_url).rstrip("/")
     namespace = quote(context.settings.temporal_namespace, safe="")
     return WorkflowView(id=workflow_id, url=f"{ui}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}")

@@ -102,7 +102,9 @@ async def cancel_recharge(
             await audit.record(
                 session, caller, "recharge.cancel_asked", now=context.now(), account_id=account.id, object_id=row.id
             )
-    state = await update(context, workflow_id=f"recharge/{row.id}", name="cancel")
+    state = await update(
+        context, workflow_id=recharges.workflow_id(row), name="cancel", argument=recharges.concerns(row)
+    )
     if state == "canceled":
         row = await _ended(context, row)
     else:

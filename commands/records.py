@@ -10,7 +10,7 @@ import ledger
 from commands.running import AsJson, database, out, print_json, run, settings
 from rules.money import Money
 from rules.thresholds import Threshold
-from store import accounts, payment_trail, retention
+from store import accounts, payment_trail, recharges, retention
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 payment_app = typer.Typer(no_args_is_help=True, help="Payments.")
@@ -55,7 +55,9 @@ def show_payment(
 
     row, steps = run(read())
     ui = str(given.temporal_ui_url).rstrip("/")
-    workflow = quote(f"recharge/{recharge_id}", safe="")
+    workflow = quote(
+        recharges.workflow_of(kind=row["kind"], account_id=row["account_id"], recharge_id=recharge_id), safe=""
+    )
     row["workflow"] = f"{ui}/namespaces/{quote(given.temporal_namespace, safe='')}/workflows/{workflow}"
     if as_json:
         print_json({**row, "steps": steps})

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -52,6 +52,18 @@ async def newest(session: AsyncSession, row: Recharge) -> ChargeAttempt | None:
         .order_by(col(ChargeAttempt.number).desc())
         .limit(1)
     )
+
+
+async def newest_off_session(session: AsyncSession, row: Recharge) -> int:
+    """The number of the latest confirm without the customer, 0 before the first."""
+    number = await session.scalar(
+        select(func.max(col(ChargeAttempt.number))).where(
+            col(ChargeAttempt.account_id) == row.account_id,
+            col(ChargeAttempt.recharge_id) == row.id,
+            col(ChargeAttempt.off_session),
+        )
+    )
+    return number or 0
 
 
 async def _attempt(session: AsyncSession, row: Recharge, number: int) -> ChargeAttempt | None:

@@ -35,11 +35,29 @@ class NewRecharge:
     metadata: JSON
 
 
+def workflow_id(row: Recharge) -> str:
+    """The workflow that carries the payment, to which its signals and updates go.
+
+    An automatic recharge is carried by the episode of its account (decision 20), any other by a run of its own.
+    """
+    return workflow_of(kind=row.kind, account_id=row.account_id, recharge_id=row.id)
+
+
+def workflow_of(*, kind: str, account_id: str, recharge_id: str) -> str:
+    """As ``workflow_id``, of a recharge whose row is not at hand."""
+    return f"auto-recharge/{account_id}" if kind == "auto" else f"recharge/{recharge_id}"
+
+
+def concerns(row: Recharge) -> str | None:
+    """What an update says of which recharge it means: its id, where one workflow carries several."""
+    return row.id if row.kind == "auto" else None
+
+
 async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> tuple[Recharge, str | None]:
     """Commit-to-be of one recharge: its row, its pending entry, its hand-off. Gives the row and the outbox id.
 
     The account is locked first, as by everyone who changes its balance. A recharge that was made under the same key in
-    the meantime is given as it is, without an outbox id.
+    the meantime is given as it is, without an outbox id; so is an automatic one, which needs no hand-off.
     """
     await ledger.lock(session, [new.account_id])
     there = await by_key(session, account_id=new.account_id, key=new.idempotency_key)
@@ -75,10 +93,12 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
     )  # fmt: skip
     await record_events.of_recharge(session, row, "created", now=now)
+    if row.kind == "auto":
+        return row, None  # it is made by the run that carries it
     outbox_id = await outbox.add(
         session,
         kind="recharge",
-        workflow_id=f"recharge/{row.id}",
+        workflow_id=workflow_id(row),
         arguments={
             "account_id": row.account_id,
             "recharge_id": row.id,
