@@ -70,6 +70,23 @@ TYPES: dict[str, EventType] = {
         needs=_CLOCK | {"ended_at"},
         may=_AVAILABLE,
     ),
+    "auto_recharge.updated": EventType(
+        means="Auto-recharge was switched on or off, or its settings were changed.",
+        needs=frozenset({"enabled", "minimum", "amount", "currency"}),
+        may=frozenset({"payment_method", "backup_payment_method"}),
+    ),
+    "auto_recharge.limited": EventType(
+        means="A limit stands in the way of an automatic recharge: it is tried again at `until_at`. Once per window.",
+        needs=frozenset({"limit", "until_at", "amount", "currency"}),
+    ),
+    "auto_recharge.paused": EventType(
+        means="Nothing is recharged by itself any more until the owner acts.",
+        needs=_REASON,
+        may=frozenset({"recharge"}),
+    ),
+    "auto_recharge.resumed": EventType(
+        means="A pause of auto-recharge was lifted.", needs=frozenset({"paused_reason"})
+    ),
     "balance.alert": EventType(
         means="Available went below a threshold that is watched: built-in, recommended or the owner's own.",
         needs=_CROSSED | {"threshold"},

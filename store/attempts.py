@@ -12,7 +12,7 @@ from models.recharge import Recharge
 from rules.declines import Decline
 from rules.outcomes import Outcome, State
 from rules.settlement import expected_on
-from store import record_events, timeline
+from store import auto_recharge, record_events, timeline
 from store.recharges import ACTION_WINDOW
 
 
@@ -110,6 +110,7 @@ async def record(
     await session.flush()
     if row.status != status_before:
         await record_events.of_recharge(session, row, row.status, now=now)
+        await auto_recharge.recharge_changed(session, row, now=now)
     if first_seen:
         await timeline.tell(
             session, account_id=row.account_id, recharge_id=row.id, key=f"attempt/{outcome.attempt}/{outcome.state}",

@@ -12,7 +12,7 @@ from models.base import JSON
 from models.recharge import Recharge
 from rules.money import Money
 from rules.settlement import expected_on
-from store import outbox, record_events, timeline
+from store import auto_recharge, outbox, record_events, timeline
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -203,4 +203,5 @@ async def end(
     session.add(row)
     await session.flush()
     await record_events.of_recharge(session, row, status, now=now)
+    await auto_recharge.recharge_changed(session, row, now=now)
     return True
