@@ -114,6 +114,8 @@ def _environment(form: str) -> Environment:
         "count": wording.count,
         "authorization": _authorization,
         "explained": wording.bank_trouble,
+        "paused_because": wording.pause_trouble,
+        "lifted_because": wording.lifted,
     }
     names["say"] = made.get_template(f"say.{form}.j2").module
     return made

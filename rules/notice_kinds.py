@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Audience = Literal["owner", "operators"]
-Subject = Literal["recharge", "bank_account", "mandate", "event", "balance", "retention", "webhook_endpoint"]
+Subject = Literal[
+    "recharge", "auto_recharge", "bank_account", "mandate", "event", "balance", "retention", "webhook_endpoint"
+]  # fmt: skip
 
 _BANK = frozenset({"bank_account"})
 _DEPOSIT = _BANK | {"attempts_left", "expires_at"}
 _RECHARGE = frozenset({"recharge", "amount_cents", "recharge_kind", "method_kind"})
+_AUTO_RECHARGE = frozenset({"auto_recharge", "minimum_micros", "amount_cents"})
 _BANK_NAMES = frozenset({"bank_name", "last4"})
 _METHOD_NAMES = frozenset({"method_name", "method_last4"})
 _RUNNING = frozenset({"running"})
@@ -120,6 +123,32 @@ KINDS: dict[str, Kind] = {
         may=_METHOD_NAMES,
         only_while=frozenset({"requires_action"}),
     ),
+    "auto_recharge_declined": Kind(
+        when="An automatic recharge was declined and is tried again: when, and what changes that.",
+        subject="recharge",
+        needs=_RECHARGE | {"next_attempt_at"},
+        may=_METHOD_NAMES | {"failure_code", "failure_message"},
+        only_while=frozenset({"processing"}),
+    ),
+    "auto_recharge_limited": Kind(
+        when="A limit stands in the way of an automatic recharge: once for each window of the limit.",
+        subject="auto_recharge",
+        needs=_AUTO_RECHARGE | {"limit", "limit_cents", "limited_until_at"},
+        only_while=frozenset({"limited"}),
+    ),
+    "auto_recharge_paused": Kind(
+        when="Nothing is recharged by itself any more: why, and what lifts the pause.",
+        subject="auto_recharge",
+        needs=_AUTO_RECHARGE | {"reason", "paused_at"},
+        may=frozenset({"recharge"}),
+        only_while=frozenset({"paused"}),
+    ),
+    "auto_recharge_resumed": Kind(
+        when="The pause of auto-recharge was lifted: by what.",
+        subject="auto_recharge",
+        needs=_AUTO_RECHARGE | {"lifted_by"},
+        only_while=frozenset({"active"}),
+    ),
     "balance_alert": Kind(
         when="Available went below a watched amount: built-in, recommended or the owner's own.",
         subject="balance",
@@ -127,6 +156,18 @@ KINDS: dict[str, Kind] = {
         may=frozenset({"recommended_micros"}),
         only_while=frozenset({"below"}),
         widely=True,
+    ),
+    "payment_schedule_changed": Kind(
+        when="Another amount or day was set for the payment schedule: told seven days ahead (requirement E13).",
+        subject="bank_account",
+        needs=_BANK | {"amount_cents", "day_of_month", "before_amount_cents", "before_day_of_month", "effective_at"},
+        may=_BANK_NAMES | {"next_debit_on", "next_amount_cents"},
+    ),
+    "scheduled_debit_skipped": Kind(
+        when="The debit of a payment schedule was due, and something stood against it: nothing was debited.",
+        subject="bank_account",
+        needs=_BANK | {"amount_cents", "nominal_on", "reason"},
+        may=_BANK_NAMES | {"next_debit_on", "next_amount_cents"},
     ),
     "retention_ended_for_operators": Kind(
         when="A retention clock ran out: operators decide about the account's numbers; nothing is deleted here.",

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from rules.auto_recharge import Lifted
 from rules.declines import ACH_RETURNS, explain
 from rules.money import Money
 
@@ -53,6 +54,18 @@ def bank_trouble(reason: str | None) -> str | None:
     return f"The reason given: {reason.replace('_', ' ')}." if reason in message else message
 
 
+def pause_trouble(reason: str) -> str:
+    """A sentence for the reason for which auto-recharge is paused: the code of a decline, or what else ended it."""
+    if sentence := _PAUSES.get(reason):
+        return sentence
+    return explain(code=reason, network_decline_code=reason if reason in ACH_RETURNS else None).message
+
+
+def lifted(by: Lifted) -> str:
+    """A sentence, to the owner, for what lifted the pause of auto-recharge."""
+    return _LIFTED[by]
+
+
 def count(number: int, one: str, many: str) -> str:
     """``1 try``, ``2 tries``."""
     return f"{number} {one if number == 1 else many}"
@@ -68,6 +81,19 @@ _BRANDS = {
     "jcb": "JCB",
     "mastercard": "Mastercard",
     "unionpay": "UnionPay",
+}
+_LIFTED: dict[Lifted, str] = {
+    "settings_put": "You have saved the settings of auto-recharge.",
+    "recharged_by_owner": "Your own recharge succeeded.",
+    "new_default": "Another card is your default now.",
+    "method_changed": "A payment method that auto-recharge uses was renewed.",
+}
+_PAUSES = {
+    "action_expired": "The payment had to be confirmed with the bank, and the time for it is over.",
+    "amount_not_allowed": "The recharge amount is above what may be charged at once.",
+    "canceled": "The automatic recharge was canceled.",
+    "no_method": "There is no payment method that can be charged.",
+    "unknown": "The payment was declined.",
 }
 _BANK_TROUBLE = {
     "attempts_exceeded": "No tries are left.",

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
+from models.attempt import ChargeAttempt
+from models.auto_recharge import AutoRecharge
 from models.bank_account import BankAccount
 from models.base import JSON
 from models.card import Card
@@ -23,8 +25,12 @@ Facts = dict[str, Any]
 
 
 async def known(session: AsyncSession, *, account_id: str | None, given: Mapping[str, object]) -> Facts:
-    """What the records say that ``given`` names by ``recharge``, ``mandate``, ``bank_account`` or ``event``."""
+    """What the records say that ``given`` names: a ``recharge``, ``mandate``, ``bank_account``, ``event``, or the
+    ``auto_recharge`` of an account, named by the account's id.
+    """
     facts: Facts = {}
+    if auto_id := given.get("auto_recharge"):
+        facts |= await _auto_recharge(session, account_id=str(auto_id))
     if event_id := given.get("event"):
         facts |= await _event(session, event_id=str(event_id))
     if account_id and (mandate_id := given.get("mandate")):
@@ -32,7 +38,7 @@ async def known(session: AsyncSession, *, account_id: str | None, given: Mapping
     if account_id and (bank_id := given.get("bank_account") or facts.get("bank_account")):
         facts |= await _bank_account(session, account_id=account_id, bank_id=str(bank_id))
     if account_id and (recharge_id := given.get("recharge")):
-        facts |= await _recharge(session, account_id=account_id, recharge_id=str(recharge_id))
+        facts = await _recharge(session, account_id=account_id, recharge_id=str(recharge_id)) | facts
     return facts | dict(given)
 
 
@@ -45,6 +51,8 @@ async def status_of_subject(
         return await _balance(session, account_id=str(account_id), facts=facts)
     if subject == "retention":
         return await _retention(session, account_id=str(account_id), transaction=str(facts["retention"]))
+    if subject == "auto_recharge":
+        return await _auto_recharge_status(session, account_id=str(account_id))
     subject_id = str(facts.get(subject))
     if subject == "event":
         return await session.scalar(select(col(Inbox.state)).where(col(Inbox.id) == subject_id))
@@ -80,6 +88,21 @@ async def _retention(session: AsyncSession, *, account_id: str, transaction: str
     return None if found is None else found.outcome or "running"
 
 
+async def _auto_recharge_status(session: AsyncSession, *, account_id: str) -> str | None:
+    """``off``, ``paused``, ``limited`` or ``active``; None where it was never chosen."""
+    found = await session.execute(
+        select(col(AutoRecharge.enabled), col(AutoRecharge.paused_at), col(AutoRecharge.limited_until)).where(
+            col(AutoRecharge.account_id) == account_id
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    if not row.enabled:
+        return "off"
+    return "paused" if row.paused_at is not None else "limited" if row.limited_until is not None else "active"
+
+
 # Columns, not entities: what is in the database now, whatever the session has loaded before.
 
 
@@ -92,12 +115,15 @@ async def _recharge(session: AsyncSession, *, account_id: str, recharge_id: str)
             col(Recharge.method_id),
             col(Recharge.expected_on),
             col(Recharge.failure),
+            col(Recharge.finished_at),
             col(Recharge.action_expires_at),
             col(Recharge.payment_intent),
         ).where(col(Recharge.account_id) == account_id, col(Recharge.id) == recharge_id)
     )
     row = found.one()
     failure: JSON = row.failure or {}
+    if row.finished_at is None:
+        failure = await _latest_failure(session, account_id=account_id, recharge_id=recharge_id) or {}
     return {
         "amount_cents": row.amount_cents,
         "recharge_kind": row.kind,
@@ -109,6 +135,43 @@ async def _recharge(session: AsyncSession, *, account_id: str, recharge_id: str)
         "action_expires_at": row.action_expires_at,
         "payment_intent": row.payment_intent,
         **await _method(session, account_id=account_id, method_id=row.method_id),
+    }
+
+
+async def _latest_failure(session: AsyncSession, *, account_id: str, recharge_id: str) -> JSON | None:
+    """Why the newest confirm of an open recharge failed."""
+    return await session.scalar(
+        select(col(ChargeAttempt.failure))
+        .where(col(ChargeAttempt.account_id) == account_id, col(ChargeAttempt.recharge_id) == recharge_id)
+        .order_by(col(ChargeAttempt.number).desc())
+        .limit(1)
+    )
+
+
+async def _auto_recharge(session: AsyncSession, *, account_id: str) -> Facts:
+    found = await session.execute(
+        select(
+            col(AutoRecharge.minimum_micros),
+            col(AutoRecharge.amount_cents),
+            col(AutoRecharge.daily_cents),
+            col(AutoRecharge.weekly_cents),
+            col(AutoRecharge.monthly_cents),
+            col(AutoRecharge.limited_by),
+            col(AutoRecharge.limited_until),
+            col(AutoRecharge.paused_at),
+            col(AutoRecharge.paused_reason),
+        ).where(col(AutoRecharge.account_id) == account_id)
+    )
+    row = found.one()
+    limits = {"daily": row.daily_cents, "weekly": row.weekly_cents, "monthly": row.monthly_cents}
+    return {
+        "minimum_micros": row.minimum_micros,
+        "amount_cents": row.amount_cents,
+        "limit": row.limited_by,
+        "limit_cents": limits.get(row.limited_by),
+        "limited_until_at": row.limited_until,
+        "paused_at": row.paused_at,
+        "reason": row.paused_reason,
     }
 
 

@@ -4,6 +4,7 @@ import html
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from jinja2 import UndefinedError
@@ -11,11 +12,12 @@ from jinja2 import UndefinedError
 from gateways.letters import Reader, Story, compose
 from gateways.mail_samples import ACCOUNT, facts_of, preview
 from rules import mandate_text, wording
+from rules.auto_recharge import Lifted
 from rules.notice_kinds import KINDS
 from rules.notices import NoticeFactsError, complete
 
 # Facts that choose the words instead of standing among them.
-STEERING = {"bank_account", "failure_retry", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
+STEERING = {"bank_account", "failure_retry", "lifted_by", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
 BANK_KINDS = sorted(kind for kind in KINDS if kind.startswith("bank_"))
 AMOUNTS_KINDS = ["bank_deposit_sent", "bank_reminder"]
 
@@ -182,3 +184,36 @@ def test_the_page_about_notices_lists_every_kind():
     page = (Path(__file__).parents[2] / "docs" / "notices.md").read_text()
     for kind, about in KINDS.items():
         assert f"| `{kind}` | {about.when} |" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("insufficient_funds", "Insufficient funds."),
+        ("R01", "The bank returned the debit: insufficient funds in the bank account (R01)."),
+        ("lost_card", "The card was reported lost."),
+        ("canceled", "The automatic recharge was canceled."),
+        ("action_expired", "The payment had to be confirmed with the bank, and the time for it is over."),
+        ("no_method", "There is no payment method that can be charged."),
+    ],
+)
+def test_a_pause_says_why_and_what_lifts_it(reason: str, sentence: str) -> None:
+    body = words(preview("auto_recharge_paused", reason=reason).text)
+    assert body.count(sentence) == 1
+    assert "Any of these starts them again" in body
+
+
+@pytest.mark.parametrize("lifted_by", get_args(Lifted))
+def test_each_way_to_lift_a_pause_is_told(lifted_by: str) -> None:
+    bodies = {words(preview("auto_recharge_resumed", lifted_by=one).text) for one in get_args(Lifted)}
+    assert len(bodies) == len(get_args(Lifted))
+    assert "The pause is over" in words(preview("auto_recharge_resumed", lifted_by=lifted_by).text)
+
+
+def test_a_declined_bank_debit_says_how_often_it_is_sent() -> None:
+    card = words(preview("auto_recharge_declined").text)
+    bank = words(preview("auto_recharge_declined", method_kind="bank").text)
+    assert "five declines" in card
+    assert "sent again twice at most" not in card
+    assert "sent again twice at most" in bank
+    assert "five declines" not in bank
