@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from rules import mandate_text, wording
+from rules import mandate_text, monthly_words, wording
 from rules.notice_kinds import KINDS
 
 _TEMPLATES = Path(__file__).parent / "templates" / "mail"
@@ -114,8 +114,8 @@ def _environment(form: str) -> Environment:
         "count": wording.count,
         "authorization": _authorization,
         "explained": wording.bank_trouble,
+        "not_debited": monthly_words.trouble,
         "paused_because": wording.pause_trouble,
-        "lifted_because": wording.lifted,
     }
     names["say"] = made.get_template(f"say.{form}.j2").module
     return made

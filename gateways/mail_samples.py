@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateways.letters import Letter, Reader, Story, compose
+from rules.auto_recharge import LIFTED
 from rules.mandate_text import CURRENT, amount_rule
 from rules.notice_kinds import KINDS
 from rules.notices import complete
@@ -15,11 +16,15 @@ _FACTS: dict[str, Any] = {
     "attempts_left": 5,
     "auto_recharge": "MAEXAMPLE00000000001",
     "balance_micros": 87_412_500,
+    "before_amount_cents": 100_000,
+    "before_day_of_month": "15",
     "bank_account": "bank_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
     "bank_name": "Example Savings Bank",
     "crossed_at": "2026-11-24T17:05:00+00:00",
+    "day_of_month": "31",
     "days_left": 7,
     "deposit_expected_on": "2026-11-25",
+    "effective_at": "2026-12-01T17:05:00+00:00",
     "ended_at": "2026-12-24T17:05:00+00:00",
     "ends_at": "2026-12-24T17:05:00+00:00",
     "event": "evt_1QSample",
@@ -31,7 +36,6 @@ _FACTS: dict[str, Any] = {
     "failure_retry": "later",
     "holder_name": "Ada Lovelace",
     "last4": "6789",
-    "lifted_by": "settings_put",
     "limit": "weekly",
     "limit_cents": 50_000,
     "limited_until_at": "2026-11-30T08:00:00+00:00",
@@ -42,6 +46,9 @@ _FACTS: dict[str, Any] = {
     "microdeposit_type": "descriptor_code",
     "minimum_micros": 100_000_000,
     "next_attempt_at": "2026-11-25T18:00:00+00:00",
+    "next_amount_cents": 125_000,
+    "next_debit_on": "2026-12-31",
+    "nominal_on": "2026-11-30",
     "notice": "ntc_01KAV3D6J7X0T4Q9ZP2M8WYE5R",
     "object_id": "dp_1QSample",
     "paused_at": "2026-11-24T18:15:00+00:00",
@@ -57,6 +64,7 @@ _FACTS: dict[str, Any] = {
     "text_version": CURRENT,
     "threshold_micros": 100_000_000,
     "transaction": "txn_EXAMPLE000000000010000000042",
+    "why": LIFTED["recharged_by_owner"],
 }
 _OF_KIND: dict[str, dict[str, Any]] = {
     "action_needed": {"method_kind": "card", "method_name": "visa", "method_last4": "3155"},
@@ -78,6 +86,7 @@ _OF_KIND: dict[str, dict[str, Any]] = {
     "event_unmatched": {"event_type": "payment_intent.succeeded", "object_id": "pi_1QSample"},
     "recharge_canceled": {"failure_message": None},
     "recharge_settled": {"method_kind": "card", "method_name": "visa", "method_last4": "4242"},
+    "scheduled_debit_skipped": {"reason": "method_blocked"},
     "retention_ended": {"balance_micros": 0},
     "retention_ended_for_operators": {"balance_micros": 0},
     "retention_ending": {"balance_micros": 0},

@@ -146,7 +146,7 @@ KINDS: dict[str, Kind] = {
     "auto_recharge_resumed": Kind(
         when="The pause of auto-recharge was lifted: by what.",
         subject="auto_recharge",
-        needs=_AUTO_RECHARGE | {"lifted_by"},
+        needs=_AUTO_RECHARGE | {"why"},
         only_while=frozenset({"active"}),
     ),
     "balance_alert": Kind(

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from rules.auto_recharge import Lifted
 from rules.declines import ACH_RETURNS, explain
 from rules.money import Money
 
@@ -61,11 +60,6 @@ def pause_trouble(reason: str) -> str:
     return explain(code=reason, network_decline_code=reason if reason in ACH_RETURNS else None).message
 
 
-def lifted(by: Lifted) -> str:
-    """A sentence, to the owner, for what lifted the pause of auto-recharge."""
-    return _LIFTED[by]
-
-
 def count(number: int, one: str, many: str) -> str:
     """``1 try``, ``2 tries``."""
     return f"{number} {one if number == 1 else many}"
@@ -81,12 +75,6 @@ _BRANDS = {
     "jcb": "JCB",
     "mastercard": "Mastercard",
     "unionpay": "UnionPay",
-}
-_LIFTED: dict[Lifted, str] = {
-    "settings_put": "You have saved the settings of auto-recharge.",
-    "recharged_by_owner": "Your own recharge succeeded.",
-    "new_default": "Another card is your default now.",
-    "method_changed": "A payment method that auto-recharge uses was renewed.",
 }
 _PAUSES = {
     "action_expired": "The payment had to be confirmed with the bank, and the time for it is over.",

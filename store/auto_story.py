@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from models.attempt import ChargeAttempt
 from models.auto_recharge import AutoRecharge, AutoRechargeDecision
 from rules.auto_recharge import Decided
 from rules.money import CURRENCY, Money
-from store import events
+from store import events, notices
 
 SHOWN = 20
 
@@ -82,10 +83,18 @@ async def charged(session: AsyncSession, row: AutoRecharge, *, recharge_id: str,
 async def waits(
     session: AsyncSession, row: AutoRecharge, *, until: datetime | None, why: str, recharge_id: str, now: datetime
 ) -> None:
-    """The recharge is tried again at ``until``; None: no longer waiting. Call ``auto_recharge.rearm`` afterwards."""
+    """The recharge is tried again at ``until``; None: no longer waiting. Call ``auto_recharge.rearm`` afterwards.
+
+    The owner is told once of each decline, whatever changes the moment of the next try.
+    """
     row.next_attempt_at = until
     if until is not None:
         await note(session, row, what="waiting", why=why, now=now, recharge_id=recharge_id)
+        declined = await _newest_attempt(session, row.account_id, recharge_id)
+        await notices.add(
+            session, account_id=row.account_id, kind="auto_recharge_declined", cause=f"{recharge_id}/{declined}",
+            facts={"recharge": recharge_id, "next_attempt_at": until}, now=now,
+        )  # fmt: skip
     else:
         session.add(row)
         await session.flush()
@@ -101,6 +110,7 @@ async def limited(
     await note(session, row, what="limited", why=why, now=now)
     data = {"limit": by, "until_at": until, "amount": str(Money.from_cents(row.amount_cents)), "currency": CURRENCY}
     await events.add(session, type="auto_recharge.limited", account_id=row.account_id, data=data, now=now)
+    await _tell(session, row, "auto_recharge_limited", cause=f"{by}/{until.isoformat()}", now=now)
     return True
 
 
@@ -112,14 +122,34 @@ async def pause(
     await note(session, row, what="paused", why=why, now=now, recharge_id=recharge_id)
     data = {"reason": reason, "recharge": recharge_id}
     await events.add(session, type="auto_recharge.paused", account_id=row.account_id, data=data, now=now)
+    await _tell(session, row, "auto_recharge_paused", cause=now.isoformat(), now=now, recharge=recharge_id)
 
 
 async def resume(session: AsyncSession, row: AutoRecharge, *, why: str, now: datetime) -> None:
     """The pause is lifted."""
-    reason = row.paused_reason
+    reason, since = row.paused_reason, row.paused_at
     row.paused_at = row.paused_reason = None
     row.episode_from = now
     await note(session, row, what="resumed", why=why, now=now)
     await events.add(
         session, type="auto_recharge.resumed", account_id=row.account_id, data={"paused_reason": reason}, now=now
     )
+    if since is not None:
+        await _tell(session, row, "auto_recharge_resumed", cause=since.isoformat(), now=now, why=why)
+
+
+async def _tell(
+    session: AsyncSession, row: AutoRecharge, kind: str, *, cause: str, now: datetime, **facts: str | None
+) -> None:
+    """Write the owner a notice about auto-recharge as it stands now."""
+    known = {"auto_recharge": row.account_id, **facts}
+    await notices.add(session, account_id=row.account_id, kind=kind, cause=cause, facts=known, now=now)
+
+
+async def _newest_attempt(session: AsyncSession, account_id: str, recharge_id: str) -> int:
+    number = await session.scalar(
+        select(func.coalesce(func.max(col(ChargeAttempt.number)), 0)).where(
+            col(ChargeAttempt.account_id) == account_id, col(ChargeAttempt.recharge_id) == recharge_id
+        )
+    )
+    return number or 0

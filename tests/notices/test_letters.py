@@ -4,7 +4,6 @@ import html
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from jinja2 import UndefinedError
@@ -12,12 +11,11 @@ from jinja2 import UndefinedError
 from gateways.letters import Reader, Story, compose
 from gateways.mail_samples import ACCOUNT, facts_of, preview
 from rules import mandate_text, wording
-from rules.auto_recharge import Lifted
 from rules.notice_kinds import KINDS
 from rules.notices import NoticeFactsError, complete
 
 # Facts that choose the words instead of standing among them.
-STEERING = {"bank_account", "failure_retry", "lifted_by", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
+STEERING = {"bank_account", "failure_retry", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
 BANK_KINDS = sorted(kind for kind in KINDS if kind.startswith("bank_"))
 AMOUNTS_KINDS = ["bank_deposit_sent", "bank_reminder"]
 
@@ -201,13 +199,6 @@ def test_a_pause_says_why_and_what_lifts_it(reason: str, sentence: str) -> None:
     body = words(preview("auto_recharge_paused", reason=reason).text)
     assert body.count(sentence) == 1
     assert "Any of these starts them again" in body
-
-
-@pytest.mark.parametrize("lifted_by", get_args(Lifted))
-def test_each_way_to_lift_a_pause_is_told(lifted_by: str) -> None:
-    bodies = {words(preview("auto_recharge_resumed", lifted_by=one).text) for one in get_args(Lifted)}
-    assert len(bodies) == len(get_args(Lifted))
-    assert "The pause is over" in words(preview("auto_recharge_resumed", lifted_by=lifted_by).text)
 
 
 def test_a_declined_bank_debit_says_how_often_it_is_sent() -> None:
