@@ -3,7 +3,7 @@
 All but ``get``, ``crossed`` and the readers below them are steps under the account's lock (``ledger.lock``).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -78,17 +78,35 @@ async def put(session: AsyncSession, account_id: str, settings: Settings, *, now
         await auto_story.of_settings(session, row, was_enabled=bool(before.get("enabled")), now=now)
     if row.paused_at is not None:
         await auto_story.resume(session, row, why=LIFTED["settings_put"], now=now)
-    if not await tested(session, account_id, now=now) and await open_recharge(session, account_id) is not None:
-        await wake(session, account_id, now=now)
+    await status_changed(session, account_id, now=now)
     return row
+
+
+async def switched_off(session: AsyncSession, account_id: str) -> Settings | None:
+    """The settings as they are, but off; None where they were never chosen."""
+    row = await get(session, account_id)
+    if row is None:
+        return None
+    return replace(Settings(**{field.name: getattr(row, field.name) for field in fields(Settings)}), enabled=False)
 
 
 async def total(session: AsyncSession, account_id: str) -> Total:
     """T of the account, which is locked. Raises ledger.AccountNotOpenError."""
-    book = (await ledger.lock(session, [account_id]))[account_id]
+    return await _total(session, (await ledger.lock(session, [account_id]))[account_id])
+
+
+async def seen_total(session: AsyncSession, account_id: str) -> Total:
+    """T as it is at this moment, to be shown. Raises ledger.AccountNotOpenError."""
+    book = await ledger.balances(session, account_id)
+    if book is None:
+        raise ledger.AccountNotOpenError(account_id)
+    return await _total(session, book)
+
+
+async def _total(session: AsyncSession, book: ledger.Balances) -> Total:
     awaited = await session.scalar(
         select(func.coalesce(func.sum(col(Recharge.amount_cents)), 0)).where(
-            col(Recharge.account_id) == account_id, col(Recharge.status) == "requires_action"
+            col(Recharge.account_id) == book.account_id, col(Recharge.status) == "requires_action"
         )
     )
     return Total(
@@ -111,11 +129,14 @@ async def open_recharge(session: AsyncSession, account_id: str) -> Recharge | No
 
 async def primary(session: AsyncSession, row: AutoRecharge) -> str | None:
     """The method that is charged first: the one named, else the default card; None where there is none."""
-    if row.method_id is not None:
-        return row.method_id
+    return row.method_id or await default_card(session, row.account_id)
+
+
+async def default_card(session: AsyncSession, account_id: str) -> str | None:
+    """The account's default card, if it can be charged."""
     return await session.scalar(
         select(col(Card.id)).where(
-            col(Card.account_id) == row.account_id,
+            col(Card.account_id) == account_id,
             col(Card.is_default),
             col(Card.status) == "active",
             col(Card.removal_requested_at).is_(None),
@@ -132,7 +153,7 @@ async def tested(session: AsyncSession, account_id: str, *, now: datetime) -> bo
     if row is None:
         return False
     now_total = await rearm(session, row)
-    account = await session.get_one(Account, account_id)
+    account = await session.get_one(Account, account_id, populate_existing=True)
     ready = row.enabled and row.paused_at is None and account.status == "active"
     if not ready or now_total.micros > row.minimum_micros:
         return False
@@ -191,6 +212,13 @@ async def lift(session: AsyncSession, account_id: str, *, because: Lifted, now: 
     if row.paused_at is not None:
         await auto_story.resume(session, row, why=LIFTED[because], now=now)
     if not await tested(session, account_id, now=now) and row.next_attempt_at is not None:
+        await wake(session, account_id, now=now)
+
+
+async def status_changed(session: AsyncSession, account_id: str, *, now: datetime) -> None:
+    """The account was suspended or is active again: T is tested, and an automatic recharge that is open is woken."""
+    woken = await tested(session, account_id, now=now)
+    if not woken and await open_recharge(session, account_id) is not None:
         await wake(session, account_id, now=now)
 
 

@@ -53,6 +53,8 @@ ALTER TABLE charge_attempt
     CHECK (trigger IN ('first', 'rung', 'step', 'backup', 'customer')),
   ADD COLUMN step_percent smallint CHECK (step_percent IN (75, 50, 25, 0)),
   ADD COLUMN ended_at timestamptz""",
+    "CREATE INDEX recharge_open ON recharge (account_id) WHERE status IN ('processing', 'requires_action')",
+    "CREATE INDEX recharge_of_account_by_time ON recharge (account_id, created_at)",
 )
 COMMENTS = {
     "auto_recharge.method_id": "Null: the default card of the account, whichever that is when it is charged",
