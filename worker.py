@@ -28,6 +28,7 @@ from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
 from activities.recommending import Recommending
 from activities.retaining import Retaining
+from activities.scheduling import Scheduling
 from activities.settling import Settling
 from activities.webhooks import Webhooks
 from gateways.mail import Mailer, MailServer
@@ -35,6 +36,7 @@ from gateways.processor import Processor
 from gateways.stripe import StripeProcessor
 from gateways.webhooks import WebhookSender
 from relay.running import CHANNELS, relaying
+from rules.money import Money
 from settings import Settings
 from store import deployment
 from store.database import Database, DatabaseUnavailableError, Listener
@@ -45,6 +47,7 @@ from workflows.bank_removal import BankRemoval
 from workflows.bank_review import BankReview
 from workflows.bank_verification import BankVerification
 from workflows.cluster import cluster_of, connect, leave
+from workflows.monthly_sweep import MonthlySweep
 from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
@@ -54,7 +57,7 @@ from workflows.webhook import Webhook, webhook_queue
 
 log = structlog.get_logger(__name__)
 WORKFLOWS: Sequence[type] = (
-    *(BankRemoval, BankReview, BankVerification, Notice),
+    *(BankRemoval, BankReview, BankVerification, MonthlySweep, Notice),
     *(PaymentMethod, Recharge, RecommendationSweep, Retention, Webhook),
 )
 GRACE = timedelta(seconds=30)
@@ -101,6 +104,7 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         notifying,
         Recommending(database=database),
         Retaining(database=database),
+        Scheduling(database=database, largest_cents=Money.parse(settings.max_recharge).cents),
     )
 
 

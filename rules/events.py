@@ -13,6 +13,7 @@ _CARD = frozenset({"card", "status"})
 _SUBACCOUNT = frozenset({"subaccount", "enabled"})
 _AVAILABLE = frozenset({"available", "currency"})
 _CROSSED = _AVAILABLE | {"crossed_at"}
+_SCHEDULE = frozenset({"amount", "currency", "bank_account"})
 _CLOCK = frozenset({"started_at", "ends_at"})
 
 
@@ -126,6 +127,21 @@ TYPES: dict[str, EventType] = {
     "notice.created": EventType(
         means="A notice was written; it goes out by mail too, unless its reason is over by then.",
         needs=frozenset({"notice", "kind", "audience", "cause"}),
+    ),
+    "payment_schedule.updated": EventType(
+        means="The payment schedule was set, paused or changed; where `effective_at` is given, it stands from then on.",
+        needs=_SCHEDULE | {"enabled", "day_of_month"},
+        may=frozenset({"effective_at", "next_debit_on"}),
+    ),
+    "payment_schedule.deleted": EventType(
+        means="The payment schedule was deleted; a debit that exists (`in_flight`, a recharge) goes on.",
+        needs=frozenset(),
+        may=frozenset({"in_flight"}),
+    ),
+    "payment_schedule.skipped": EventType(
+        means="A monthly debit was due and nothing was debited; `reason` says why.",
+        needs=_SCHEDULE | {"nominal_on", "reason"},
+        may=frozenset({"next_debit_on"}),
     ),
     "recharge.created": EventType(
         means="A recharge was accepted; its money is pending.", needs=_RECHARGE, may=frozenset({"expected_on"})

@@ -1,7 +1,7 @@
 """Recharges: made with their pending entry and hand-off, found, and ended once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,6 +33,8 @@ class NewRecharge:
     request_digest: str
     return_url: str | None
     metadata: JSON
+    schedule_month: date | None = None
+    """Of kind ``scheduled``: the first day of its nominal month."""
 
 
 def workflow_id(row: Recharge) -> str:
@@ -74,6 +76,7 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         idempotency_key=new.idempotency_key,
         request_digest=new.request_digest,
         return_url=new.return_url,
+        schedule_month=new.schedule_month,
         expected_on=expected.on if expected else None,
         expected_why=expected.why if expected else None,
         details=new.metadata,
@@ -93,6 +96,7 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
     )  # fmt: skip
     await record_events.of_recharge(session, row, "created", now=now)
+    await auto_recharge.recharge_changed(session, row, now=now)
     if row.kind == "auto":
         return row, None  # it is made by the run that carries it
     outbox_id = await outbox.add(
