@@ -184,7 +184,7 @@ def _again(episode: Episode, mine: Sequence[Tried], step: int | None, now: datet
     if episode.primary_kind == "bank" and max(rung, now) > mine[0].created_at + PRESENTED_WITHIN:
         return "A returned bank debit is sent again within 180 days alone."
     if now >= rung:
-        return Confirm(episode.primary, "rung", step, f"{_spoken(span)} have passed since the last decline.")
+        return Confirm(episode.primary, "rung", step, f"The ladder's next try, {_spoken(span)} after the last decline.")
     steps = steps_left(episode.tried) if episode.primary_kind == "card" else ()
     if step is None or step not in steps:
         return Wait(rung, "rung", steps, f"The same method is tried again {_spoken(rung - last)} after its decline.")
