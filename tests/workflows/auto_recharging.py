@@ -25,6 +25,15 @@ ASKS = "pm_card_authenticationRequired"
 ASKS_THEN_DECLINES = "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"
 
 
+async def seen(read, check=bool):
+    """What ``read`` gives once ``check`` holds of it; no time is skipped, the test's time-out ends it."""
+    while True:
+        found = await read()
+        if check(found):
+            return found
+        await asyncio.sleep(0.03)
+
+
 # The owner
 
 
@@ -47,11 +56,7 @@ async def stands(house):
 async def until(house, state, **shown):
     """Auto-recharge once it is in ``state`` and shows this; no time is skipped, the test's time-out ends it."""
     wanted = {"state": state} | shown
-    while True:
-        found = await stands(house)
-        if all(found[name] == value for name, value in wanted.items()):
-            return found
-        await asyncio.sleep(0.05)
+    return await seen(lambda: stands(house), lambda found: all(found[name] == value for name, value in wanted.items()))
 
 
 async def held_at(house, state, *, since=0.4):
@@ -140,12 +145,11 @@ async def triggers(house):
 
 async def tried(house, times):
     """The confirms once there are so many and the last one has ended; no time is skipped."""
-    while True:
-        found = await tries(house)
-        if len(found) >= times and found[times - 1].ended_at is not None:
-            assert len(found) == times
-            return found
-        await asyncio.sleep(0.05)
+    found = await seen(
+        lambda: tries(house), lambda found: len(found) >= times and found[times - 1].ended_at is not None
+    )
+    assert len(found) == times
+    return found
 
 
 async def told(house, prefix="auto_recharge_"):
