@@ -108,9 +108,10 @@ async def limited(
         return False
     row.limited_by, row.limited_until = by, until
     await note(session, row, what="limited", why=why, now=now)
+    if await _tell(session, row, "auto_recharge_limited", cause=f"{by}/{until.isoformat()}", now=now) is None:
+        return False
     data = {"limit": by, "until_at": until, "amount": str(Money.from_cents(row.amount_cents)), "currency": CURRENCY}
     await events.add(session, type="auto_recharge.limited", account_id=row.account_id, data=data, now=now)
-    await _tell(session, row, "auto_recharge_limited", cause=f"{by}/{until.isoformat()}", now=now)
     return True
 
 
@@ -140,10 +141,10 @@ async def resume(session: AsyncSession, row: AutoRecharge, *, why: str, now: dat
 
 async def _tell(
     session: AsyncSession, row: AutoRecharge, kind: str, *, cause: str, now: datetime, **facts: str | None
-) -> None:
-    """Write the owner a notice about auto-recharge as it stands now."""
+) -> str | None:
+    """Write the owner a notice about auto-recharge as it stands now; None where the same cause was told before."""
     known = {"auto_recharge": row.account_id, **facts}
-    await notices.add(session, account_id=row.account_id, kind=kind, cause=cause, facts=known, now=now)
+    return await notices.add(session, account_id=row.account_id, kind=kind, cause=cause, facts=known, now=now)
 
 
 async def _newest_attempt(session: AsyncSession, account_id: str, recharge_id: str) -> int:
