@@ -47,7 +47,7 @@ class Episode:
 
     ``tried``: every confirm of the account's automatic recharges since the episode began, oldest first, those of
     dropped recharges too. It began after the latest of: a succeeded automatic or manual recharge, the owner's PUT, a
-    lifted pause. Empty: nothing was tried yet, and the first confirm is due.
+    lifted pause; a confirm that ended after that is of it. Empty: nothing was tried yet, the first confirm is due.
     ``primary`` and ``backup`` are usable methods by the settings as they stand; an equal backup is ignored.
     ``total_without_micros``: T without the episode's own open recharge, in millionths of a dollar.
     ``action_expires_at``: until when the customer's link works; None where there is none.
