@@ -125,8 +125,7 @@ def current(plan: Plan, *, now: datetime) -> Plan:
     """The plan with its change in force, once its moment has come."""
     if plan.change is None or plan.change.effective_at > now:
         return plan
-    starts_at = max(plan.starts_at, plan.change.effective_at)
-    return Plan(terms=plan.change.terms, starts_at=starts_at, next=plan.next)
+    return replace(plan, terms=plan.change.terms, change=None)
 
 
 def advanced(plan: Plan, *, taken: Collection[date], now: datetime) -> Plan:
@@ -147,11 +146,11 @@ def is_changed(before: Plan, after: Plan) -> bool:
 def _planned(plan: Plan, *, enabled: bool, taken: Collection[date], now: datetime) -> Plan:
     if not enabled:
         return paused(plan)
-    if plan.next is not None and nominal_moment(plan.next.nominal_on) <= now and plan.next.month not in taken:
+    if plan.next is not None and nominal_moment(plan.next.nominal_on) <= now:
         return plan  # its day has come: it is made as it was planned
     following = first_debit(plan.terms, after=now, not_before=plan.starts_at, taken=taken)
     if plan.change is not None and nominal_moment(following.nominal_on) >= plan.change.effective_at:
-        from_then = max(plan.starts_at, plan.change.effective_at)
+        from_then = plan.change.effective_at
         following = first_debit(plan.change.terms, after=now, not_before=from_then, taken=taken)
     return replace(plan, next=following)
 
