@@ -38,6 +38,8 @@ def state(
         return "off"
     if paused:
         return "paused"
+    if next_attempt_at is not None:
+        return "retrying"
     if in_flight:
-        return "charging" if next_attempt_at is None else "retrying"
+        return "charging"
     return "limited" if limited else "watching"

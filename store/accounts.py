@@ -14,7 +14,7 @@ import ledger
 from models.account import Account, AccountToken
 from rules.problems import Problem
 from rules.tokens import ENTROPY_BYTES, MAX_VALID, digest, encode
-from store import auto_recharge, events, record_events
+from store import auto_news, events, record_events
 from store.ids import new_auth_id
 from store.paging import Page, fetch
 
@@ -42,7 +42,7 @@ async def change(session: AsyncSession, account: Account, fields: Mapping[str, A
     await _write(session, account)
     await record_events.of_account(session, account, fields=news, now=now)
     if "status" in news:
-        await auto_recharge.status_changed(session, account.id, now=now)
+        await auto_news.status_changed(session, account.id, now=now)
 
 
 async def find(session: AsyncSession, account_id: str) -> Account | None:

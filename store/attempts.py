@@ -13,7 +13,7 @@ from rules.declines import Decline
 from rules.outcomes import Outcome, State
 from rules.retry_ladder import Trigger
 from rules.settlement import expected_on
-from store import auto_recharge, record_events, timeline
+from store import auto_news, record_events, timeline
 from store.recharges import ACTION_WINDOW
 
 
@@ -155,7 +155,7 @@ async def record(
     await session.flush()
     if row.status != status_before:
         await record_events.of_recharge(session, row, row.status, now=now)
-        await auto_recharge.recharge_changed(session, row, now=now)
+        await auto_news.recharge_changed(session, row, now=now)
     if first_seen:
         await timeline.tell(
             session, account_id=row.account_id, recharge_id=row.id, key=f"attempt/{outcome.attempt}/{outcome.state}",

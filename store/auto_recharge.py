@@ -1,6 +1,6 @@
 """Auto-recharge at rest: the owner's settings, T, and the wakes that every change of either writes (requirement D2).
 
-All but ``get``, ``crossed`` and the readers below them are steps under the account's lock (``ledger.lock``).
+What changes anything is a step under the account's lock (``ledger.lock``).
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
-from ledger import Crossing
 from models.account import Account
 from models.auto_recharge import AutoRecharge
 from models.card import Card
 from models.recharge import Recharge
-from rules.auto_recharge import LIFTED, Lifted, watched_minimum, watched_steps
+from rules.auto_recharge import LIFTED, watched_minimum, watched_steps
 from rules.money import Money
 from rules.thresholds import Threshold
 from store import auto_story, outbox
@@ -78,7 +77,8 @@ async def put(session: AsyncSession, account_id: str, settings: Settings, *, now
         await auto_story.of_settings(session, row, was_enabled=bool(before.get("enabled")), now=now)
     if row.paused_at is not None:
         await auto_story.resume(session, row, why=LIFTED["settings_put"], now=now)
-    await status_changed(session, account_id, now=now)
+    if not await tested(session, account_id, now=now) and await open_recharge(session, account_id) is not None:
+        await wake(session, account_id, now=now)
     return row
 
 
@@ -172,8 +172,7 @@ async def rearm(session: AsyncSession, row: AutoRecharge) -> Total:
                 row.minimum_micros, arriving_micros=found.arriving, provisional_micros=found.provisional
             )
         ]  # fmt: skip
-        waiting = await open_recharge(session, row.account_id) if row.next_attempt_at is not None else None
-        if waiting is not None and waiting.method_kind == "card":
+        if row.next_attempt_at is not None and await _card_waits(session, row):
             steps = watched_steps(row.minimum_micros)
     for kind, below in ((Threshold.MINIMUM, minimum), (Threshold.STEP, steps)):
         if set(await ledger.watched(session, row.account_id, kind)) != set(below):
@@ -181,52 +180,11 @@ async def rearm(session: AsyncSession, row: AutoRecharge) -> Total:
     return found
 
 
-async def recharge_changed(session: AsyncSession, recharge: Recharge, *, now: datetime) -> None:
-    """After a recharge was made, has ended, or counts in arriving no more or again.
-
-    An automatic one only watches anew: the episode that carries it tests T itself. One of the owner's that succeeded
-    lifts a pause (D7).
-    """
-    row = await get(session, recharge.account_id)
-    if row is None:
-        return
-    if recharge.status == "succeeded" and recharge.kind != "scheduled":
-        row.episode_from = now
-    if recharge.kind == "auto":
-        if recharge.status not in OPEN:
-            row.next_attempt_at, row.charged_version = None, None
-        session.add(row)
-        await session.flush()
-        await rearm(session, row)
-    elif recharge.kind == "manual" and recharge.status == "succeeded":
-        await lift(session, recharge.account_id, because="recharged_by_owner", now=now)
-    else:
-        await tested(session, recharge.account_id, now=now)
-
-
-async def lift(session: AsyncSession, account_id: str, *, because: Lifted, now: datetime) -> None:
-    """Lift a pause and test T. A recharge that waits for its next try is woken: its reason may be over."""
-    row = await get(session, account_id)
-    if row is None:
-        return
-    if row.paused_at is not None:
-        await auto_story.resume(session, row, why=LIFTED[because], now=now)
-    if not await tested(session, account_id, now=now) and row.next_attempt_at is not None:
-        await wake(session, account_id, now=now)
-
-
-async def status_changed(session: AsyncSession, account_id: str, *, now: datetime) -> None:
-    """The account was suspended or is active again: T is tested, and an automatic recharge that is open is woken."""
-    woken = await tested(session, account_id, now=now)
-    if not woken and await open_recharge(session, account_id) is not None:
-        await wake(session, account_id, now=now)
-
-
-async def method_changed(session: AsyncSession, account_id: str, method_id: str, *, now: datetime) -> None:
-    """A method was renewed by its network or unblocked: where auto-recharge uses it, a pause is lifted."""
-    row = await get(session, account_id)
-    if row is not None and method_id in {await primary(session, row), row.backup_method_id}:
-        await lift(session, account_id, because="method_changed", now=now)
+async def _card_waits(session: AsyncSession, row: AutoRecharge) -> bool:
+    """Whether it is a card that is tried next: the open recharge's, else the one that is charged first."""
+    waiting = await open_recharge(session, row.account_id)
+    method = waiting.method_id if waiting is not None else await primary(session, row)
+    return method is not None and method.startswith("card_")
 
 
 async def wake(session: AsyncSession, account_id: str, *, now: datetime) -> str:
@@ -239,10 +197,3 @@ async def wake(session: AsyncSession, account_id: str, *, now: datetime) -> str:
         now=now,
         account_id=account_id,
     )
-
-
-async def crossed(session: AsyncSession, crossing: Crossing, *, now: datetime) -> None:
-    """The effect of reaching the minimum or a balance step: a wake, unless there is nothing to wake."""
-    row = await get(session, crossing.account_id)
-    if row is not None and row.enabled and row.paused_at is None:
-        await wake(session, crossing.account_id, now=now)

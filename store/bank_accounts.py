@@ -14,7 +14,7 @@ from models.bank_account import BankAccount
 from models.base import JSON
 from rules.bank_verification import PLACE_HOLDING, Status, words
 from rules.problems import Problem
-from store import accounts, auto_recharge, bank_attempts, cards, mandates, outbox, record_events
+from store import accounts, auto_news, bank_attempts, cards, mandates, outbox, record_events
 from store.ids import new_id
 from store.mandates import Acceptance
 from store.paging import Page, fetch
@@ -182,7 +182,7 @@ async def move(
     await bank_attempts.close(session, bank, now=now)
     await record_events.of_bank_account(session, bank, before=before, now=now)
     if status is Status.VERIFIED and before == Status.BLOCKED:
-        await auto_recharge.method_changed(session, bank.account_id, bank.id, now=now)
+        await auto_news.method_changed(session, bank.account_id, bank.id, now=now)
 
 
 def _failure(reason: str) -> JSON:

@@ -12,7 +12,7 @@ from sqlmodel import col
 import ledger
 from models.base import JSON
 from models.card import Card
-from store import auto_recharge, outbox, record_events
+from store import auto_news, outbox, record_events
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -126,7 +126,7 @@ async def attached(session: AsyncSession, card: Card, shown: Mapping[str, Any], 
     if told:
         await record_events.of_card(session, card, what=news, now=now)
     if told and news == "updated":
-        await auto_recharge.method_changed(session, card.account_id, card.id, now=now)
+        await auto_news.method_changed(session, card.account_id, card.id, now=now)
     await _promote(session, card.account_id, now=now)
 
 
@@ -159,7 +159,7 @@ async def make_default(session: AsyncSession, card: Card, *, now: datetime) -> N
     card.is_default = True
     session.add(card)
     await session.flush()
-    await auto_recharge.lift(session, card.account_id, because="new_default", now=now)
+    await auto_news.lift(session, card.account_id, because="new_default", now=now)
 
 
 async def _promote(session: AsyncSession, account_id: str, *, now: datetime) -> None:

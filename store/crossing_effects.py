@@ -10,7 +10,7 @@ from models.account import Account
 from rules.money import CURRENCY, Money
 from rules.months import month_of
 from rules.thresholds import Threshold
-from store import auto_recharge, balance_alerts, events, retention
+from store import auto_news, balance_alerts, events, retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class CrossingEffects:
             case Threshold.BUDGET:
                 await _budget_exhausted(session, crossing, now=now)
             case Threshold.MINIMUM | Threshold.STEP:
-                await auto_recharge.crossed(session, crossing, now=now)
+                await auto_news.crossed(session, crossing, now=now)
 
 
 async def _budget_exhausted(session: AsyncSession, crossing: Crossing, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from models.base import JSON
 from models.recharge import Recharge
 from rules.money import Money
 from rules.settlement import expected_on
-from store import auto_recharge, outbox, record_events, timeline
+from store import auto_news, outbox, record_events, timeline
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -96,7 +96,7 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
     )  # fmt: skip
     await record_events.of_recharge(session, row, "created", now=now)
-    await auto_recharge.recharge_changed(session, row, now=now)
+    await auto_news.recharge_changed(session, row, now=now)
     if row.kind == "auto":
         return row, None  # it is made by the run that carries it
     outbox_id = await outbox.add(
@@ -207,5 +207,5 @@ async def end(
     session.add(row)
     await session.flush()
     await record_events.of_recharge(session, row, status, now=now)
-    await auto_recharge.recharge_changed(session, row, now=now)
+    await auto_news.recharge_changed(session, row, now=now)
     return True
