@@ -78,9 +78,10 @@ _BRANDS = {
 }
 _PAUSES = {
     "action_expired": "The payment had to be confirmed with the bank, and the time for it is over.",
-    "amount_not_allowed": "The recharge amount is above what may be charged at once.",
+    "amount_too_large": "The recharge amount is more than may be charged at once.",
     "canceled": "The automatic recharge was canceled.",
-    "no_method": "There is no payment method that can be charged.",
+    "no_payment_method": "There is no payment method that can be charged.",
+    "payment_not_created": "The payment could not be started.",
     "unknown": "The payment was declined.",
 }
 _BANK_TROUBLE = {

@@ -192,7 +192,7 @@ def test_the_page_about_notices_lists_every_kind():
         ("lost_card", "The card was reported lost."),
         ("canceled", "The automatic recharge was canceled."),
         ("action_expired", "The payment had to be confirmed with the bank, and the time for it is over."),
-        ("no_method", "There is no payment method that can be charged."),
+        ("no_payment_method", "There is no payment method that can be charged."),
     ],
 )
 def test_a_pause_says_why_and_what_lifts_it(reason: str, sentence: str) -> None:
