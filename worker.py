@@ -18,6 +18,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.auto_recharging import AutoRecharging
 from activities.bank_care import BankCare
 from activities.bank_entries import BankEntries
 from activities.bank_verifying import BankVerifying
@@ -36,13 +37,16 @@ from gateways.processor import Processor
 from gateways.stripe import StripeProcessor
 from gateways.webhooks import WebhookSender
 from relay.running import CHANNELS, relaying
+from rules.durations import parse_ladder
 from rules.money import Money
 from settings import Settings
 from store import deployment
+from store.auto_facts import Terms
 from store.database import Database, DatabaseUnavailableError, Listener
 from store.seals import Seal
 from telemetry import logs
 from workflows import schedules
+from workflows.auto_recharge import AutoRecharge
 from workflows.bank_removal import BankRemoval
 from workflows.bank_review import BankReview
 from workflows.bank_verification import BankVerification
@@ -57,7 +61,7 @@ from workflows.webhook import Webhook, webhook_queue
 
 log = structlog.get_logger(__name__)
 WORKFLOWS: Sequence[type] = (
-    *(BankRemoval, BankReview, BankVerification, MonthlySweep, Notice),
+    *(AutoRecharge, BankRemoval, BankReview, BankVerification, MonthlySweep, Notice),
     *(PaymentMethod, Recharge, RecommendationSweep, Retention, Webhook),
 )
 GRACE = timedelta(seconds=30)
@@ -94,7 +98,11 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         link_key=link_key,
         public_url=public_url,
     )
+    max_recharge = Money.parse(settings.max_recharge).cents
     return activities_of(
+        AutoRecharging(
+            database=database, terms=Terms(max_recharge_cents=max_recharge, ladder=parse_ladder(settings.retry_ladder))
+        ),
         Charging(database=database, processor=processor, link_key=link_key, public_url=public_url),
         Settling(database=database),
         Cards(database=database, processor=processor),
@@ -104,7 +112,7 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         notifying,
         Recommending(database=database),
         Retaining(database=database),
-        Scheduling(database=database, largest_cents=Money.parse(settings.max_recharge).cents),
+        Scheduling(database=database, largest_cents=max_recharge),
     )
 
 

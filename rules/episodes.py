@@ -1,7 +1,7 @@
 """What the workflow of auto-recharge is told at each turn: ids, cents, dates and enumerations alone (I5)."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from rules.retry_ladder import MethodKind, Trigger
@@ -36,7 +36,6 @@ class Begun:
     recharge_id: str | None = None
     amount_cents: int = 0
     method_kind: MethodKind = "card"
-    expected_on: date | None = None
     first: FirstStep = "charge"
     confirm: Try | None = None
     on_session: bool = False

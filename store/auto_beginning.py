@@ -69,7 +69,6 @@ async def _adopted(session: AsyncSession, recharge: Recharge) -> Begun:
         recharge_id=recharge.id,
         amount_cents=recharge.amount_cents,
         method_kind=kind_of(recharge.method_id),
-        expected_on=recharge.expected_on,
     )
     if newest is None:
         made = Try(number=1, method_id=recharge.method_id, method_kind=begun.method_kind, trigger="first")
@@ -127,7 +126,6 @@ async def _charge(
         recharge_id=recharge.id,
         amount_cents=recharge.amount_cents,
         method_kind=kind_of(decision.method_id),
-        expected_on=recharge.expected_on,
         confirm=auto_facts.as_try(1, decision),
     )
 

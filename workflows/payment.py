@@ -5,7 +5,7 @@ look again; only what the processor says moves money.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,18 +41,21 @@ class Payment:
     """The state of one payment, and each step that can be taken with it.
 
     ``story`` says each state in words. Steps are taken one at a time: whoever takes one holds ``turn``.
-    ``shows_end`` is False where the workflow itself shows how the payment ended.
+    ``shows`` are the states that become search attributes as they come: an action each.
     """
 
-    def __init__(self, subject: Subject, *, story: Mapping[State, str], shows_end: bool = True) -> None:
+    def __init__(
+        self, subject: Subject, *, story: Mapping[State, str], shows: Collection[State] = tuple(State)
+    ) -> None:
         self.subject = subject
         self.method_kind = subject.method_kind
         self.outcome = Outcome(state=State.UNCONFIRMED, attempt=0)
         self.turn = asyncio.Lock()
         self.woken = False
         self.on_session = False
+        self.awaits_customer = False
         self._story = story
-        self._shows_end = shows_end
+        self._shows = shows
         self._asked = 0
         self._watch_at: datetime | None = None
 
@@ -69,8 +72,8 @@ class Payment:
         """The customer opened the link: confirm the same intent on session, as the next attempt (C4)."""
         async with self.turn:
             if self.may_authenticate():
+                self.method_kind = "card"  # no bank account asks for its customer
                 await self.confirm(off_session=False)
-                self.on_session = True
         return self.outcome.state
 
     async def look_now(self) -> str:
@@ -82,7 +85,8 @@ class Payment:
 
     def may_authenticate(self) -> bool:
         """Whether the customer is asked for a confirm that has not been made yet."""
-        return self.outcome.state is State.REQUIRES_ACTION and not self.on_session
+        asked = self.awaits_customer or self.outcome.state is State.REQUIRES_ACTION
+        return asked and not self.outcome.final and not self.on_session
 
     # Steps; the caller holds ``turn``
 
@@ -97,11 +101,11 @@ class Payment:
 
     async def confirm_as(self, request: Confirm, summary: str = "Confirm the payment") -> None:
         """The confirm that ``request`` describes."""
-        self.take(
-            await workflow.execute_activity_method(
-                Charging.confirm, request, **processor_call(f"{summary}, attempt {request.attempt}")
-            )
+        outcome = await workflow.execute_activity_method(
+            Charging.confirm, request, **processor_call(f"{summary}, attempt {request.attempt}")
         )
+        self.on_session = not request.off_session
+        self.take(outcome)
 
     async def look_again(self, *, timed_out: bool) -> None:
         """Look; where a bank's answer is overdue, tell operators, and ask again a day later (E10)."""
@@ -152,7 +156,7 @@ class Payment:
             self._watch_at = None
         self.outcome = outcome
         if news:
-            if self._shows_end or not outcome.final:
+            if outcome.state in self._shows:
                 attributes.show(state=outcome.state, expected_on=outcome.expected_on)
             story = self._story[outcome.state]
             if outcome.state is State.PROCESSING and outcome.expected_on is None:
