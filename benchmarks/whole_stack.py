@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from benchmarks.crossings import ALL_HANDED
 from benchmarks.servers import ROOT
 from benchmarks.stack import Book
 from sandbox.health import http_ok
@@ -57,6 +59,7 @@ async def whole_stack(book: Book, folder: Path) -> AsyncGenerator[WholeStack]:
     """All of it, healthy, while the block runs; and beside it, on the same Temporal, the worker of the bare episode."""
     names = ("temporal", "stripe", "smtp", "inbox", "api", "metrics")
     ports: dict[str, int] = dict(zip(names, free_ports(len(names)), strict=True))
+    await book.owner.fetch(ALL_HANDED, datetime.now(UTC))  # of the funding
     await book.owner.execute("DELETE FROM deployment")  # it becomes this sandbox's
     async with AsyncExitStack() as stack:
         temporal = Temporal(data_dir=folder / "temporal", port=ports["temporal"])
