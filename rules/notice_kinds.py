@@ -102,7 +102,10 @@ KINDS: dict[str, Kind] = {
         may=_BANK_NAMES | {"holder_name", "routing_last4"},
     ),
     "recharge_settled": Kind(
-        when="A recharge succeeded and its money can be spent.", subject="recharge", needs=_RECHARGE, may=_METHOD_NAMES
+        when="A recharge succeeded and its money can be spent.",
+        subject="recharge",
+        needs=_RECHARGE,
+        may=_METHOD_NAMES | {"declined_kind", "declined_name", "declined_last4", "declined_message"},
     ),
     "recharge_failed": Kind(
         when="A recharge failed for good.",

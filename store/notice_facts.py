@@ -8,11 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
-from models.attempt import ChargeAttempt
-from models.auto_recharge import AutoRecharge
 from models.bank_account import BankAccount
-from models.base import JSON
-from models.card import Card
 from models.inbox import Inbox
 from models.mandate import Mandate
 from models.recharge import Recharge
@@ -20,6 +16,7 @@ from models.retention import RetentionClock
 from models.webhook_endpoint import WebhookEndpoint
 from rules.notice_kinds import KINDS
 from rules.thresholds import Threshold
+from store import recharge_facts
 
 Facts = dict[str, Any]
 
@@ -30,7 +27,7 @@ async def known(session: AsyncSession, *, account_id: str | None, given: Mapping
     """
     facts: Facts = {}
     if auto_id := given.get("auto_recharge"):
-        facts |= await _auto_recharge(session, account_id=str(auto_id))
+        facts |= await recharge_facts.of_auto_recharge(session, account_id=str(auto_id))
     if event_id := given.get("event"):
         facts |= await _event(session, event_id=str(event_id))
     if account_id and (mandate_id := given.get("mandate")):
@@ -38,7 +35,7 @@ async def known(session: AsyncSession, *, account_id: str | None, given: Mapping
     if account_id and (bank_id := given.get("bank_account") or facts.get("bank_account")):
         facts |= await _bank_account(session, account_id=account_id, bank_id=str(bank_id))
     if account_id and (recharge_id := given.get("recharge")):
-        facts = await _recharge(session, account_id=account_id, recharge_id=str(recharge_id)) | facts
+        facts = await recharge_facts.of_recharge(session, account_id=account_id, recharge_id=str(recharge_id)) | facts
     return facts | dict(given)
 
 
@@ -52,7 +49,7 @@ async def status_of_subject(
     if subject == "retention":
         return await _retention(session, account_id=str(account_id), transaction=str(facts["retention"]))
     if subject == "auto_recharge":
-        return await _auto_recharge_status(session, account_id=str(account_id))
+        return await recharge_facts.auto_recharge_status(session, account_id=str(account_id))
     subject_id = str(facts.get(subject))
     if subject == "event":
         return await session.scalar(select(col(Inbox.state)).where(col(Inbox.id) == subject_id))
@@ -88,103 +85,7 @@ async def _retention(session: AsyncSession, *, account_id: str, transaction: str
     return None if found is None else found.outcome or "running"
 
 
-async def _auto_recharge_status(session: AsyncSession, *, account_id: str) -> str | None:
-    """``off``, ``paused``, ``limited`` or ``active``; None where it was never chosen."""
-    found = await session.execute(
-        select(col(AutoRecharge.enabled), col(AutoRecharge.paused_at), col(AutoRecharge.limited_until)).where(
-            col(AutoRecharge.account_id) == account_id
-        )
-    )
-    row = found.one_or_none()
-    if row is None:
-        return None
-    if not row.enabled:
-        return "off"
-    return "paused" if row.paused_at is not None else "limited" if row.limited_until is not None else "active"
-
-
 # Columns, not entities: what is in the database now, whatever the session has loaded before.
-
-
-async def _recharge(session: AsyncSession, *, account_id: str, recharge_id: str) -> Facts:
-    found = await session.execute(
-        select(
-            col(Recharge.amount_cents),
-            col(Recharge.kind),
-            col(Recharge.method_kind),
-            col(Recharge.method_id),
-            col(Recharge.expected_on),
-            col(Recharge.failure),
-            col(Recharge.finished_at),
-            col(Recharge.action_expires_at),
-            col(Recharge.payment_intent),
-        ).where(col(Recharge.account_id) == account_id, col(Recharge.id) == recharge_id)
-    )
-    row = found.one()
-    failure: JSON = row.failure or {}
-    if row.finished_at is None:
-        failure = await _latest_failure(session, account_id=account_id, recharge_id=recharge_id) or {}
-    return {
-        "amount_cents": row.amount_cents,
-        "recharge_kind": row.kind,
-        "method_kind": row.method_kind,
-        "expected_on": row.expected_on,
-        "failure_code": failure.get("code"),
-        "failure_message": failure.get("message"),
-        "failure_retry": failure.get("retry"),
-        "action_expires_at": row.action_expires_at,
-        "payment_intent": row.payment_intent,
-        **await _method(session, account_id=account_id, method_id=row.method_id),
-    }
-
-
-async def _latest_failure(session: AsyncSession, *, account_id: str, recharge_id: str) -> JSON | None:
-    """Why the newest confirm of an open recharge failed."""
-    return await session.scalar(
-        select(col(ChargeAttempt.failure))
-        .where(col(ChargeAttempt.account_id) == account_id, col(ChargeAttempt.recharge_id) == recharge_id)
-        .order_by(col(ChargeAttempt.number).desc())
-        .limit(1)
-    )
-
-
-async def _auto_recharge(session: AsyncSession, *, account_id: str) -> Facts:
-    found = await session.execute(
-        select(
-            col(AutoRecharge.minimum_micros),
-            col(AutoRecharge.amount_cents),
-            col(AutoRecharge.daily_cents),
-            col(AutoRecharge.weekly_cents),
-            col(AutoRecharge.monthly_cents),
-            col(AutoRecharge.limited_by),
-            col(AutoRecharge.limited_until),
-            col(AutoRecharge.paused_at),
-            col(AutoRecharge.paused_reason),
-        ).where(col(AutoRecharge.account_id) == account_id)
-    )
-    row = found.one()
-    limits = {"daily": row.daily_cents, "weekly": row.weekly_cents, "monthly": row.monthly_cents}
-    return {
-        "minimum_micros": row.minimum_micros,
-        "amount_cents": row.amount_cents,
-        "limit": row.limited_by,
-        "limit_cents": limits.get(row.limited_by),
-        "limited_until_at": row.limited_until,
-        "paused_at": row.paused_at,
-        "reason": row.paused_reason,
-    }
-
-
-async def _method(session: AsyncSession, *, account_id: str, method_id: str) -> Facts:
-    names = (
-        select(col(Card.brand), col(Card.last4)).where(col(Card.account_id) == account_id, col(Card.id) == method_id)
-        if method_id.startswith("card_")
-        else select(col(BankAccount.bank_name), col(BankAccount.last4)).where(
-            col(BankAccount.account_id) == account_id, col(BankAccount.id) == method_id
-        )
-    )
-    row = (await session.execute(names)).one_or_none()
-    return {"method_name": row[0], "method_last4": row[1]} if row else {}
 
 
 async def _bank_account(session: AsyncSession, *, account_id: str, bank_id: str) -> Facts:

@@ -164,3 +164,25 @@ async def test_a_pause_without_a_recharge_is_told_too(turn, told):
     await turn(auto_story.pause, reason="no_payment_method", why="No card.", recharge_id=None, now=NOW)
     (paused,) = await told()
     assert paused.facts["recharge"] is None
+
+
+async def test_a_recharge_that_the_backup_paid_says_what_was_declined(store, owner):
+    recharge = await owner.recharge(kind="auto", method="bank", status="succeeded")
+    await declined(owner, recharge, 1)
+    await owner._save(
+        ChargeAttempt(
+            account_id=owner.account_id, recharge_id=recharge, number=2, method_id=owner.bank_id, trigger="backup",
+            off_session=True, outcome="succeeded", ended_at=NOW, created_at=NOW,
+        )
+    )  # fmt: skip
+    async with store.transaction() as session:
+        facts = await notice_facts.known(session, account_id=owner.account_id, given={"recharge": recharge})
+    assert {name: facts[name] for name in facts if name.startswith(("declined", "method"))} == {
+        "method_kind": "bank",
+        "method_name": "STRIPE TEST BANK",
+        "method_last4": "6789",
+        "declined_kind": "card",
+        "declined_name": "visa",
+        "declined_last4": "4242",
+        "declined_message": "Insufficient funds.",
+    }

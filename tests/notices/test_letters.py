@@ -15,7 +15,15 @@ from rules.notice_kinds import KINDS
 from rules.notices import NoticeFactsError, complete
 
 # Facts that choose the words instead of standing among them.
-STEERING = {"bank_account", "failure_retry", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
+STEERING = {
+    "bank_account",
+    "declined_kind",
+    "failure_retry",
+    "method_kind",
+    "microdeposit_type",
+    "reason",
+    "recharge_kind",
+}
 BANK_KINDS = sorted(kind for kind in KINDS if kind.startswith("bank_"))
 AMOUNTS_KINDS = ["bank_deposit_sent", "bank_reminder"]
 
