@@ -10,6 +10,7 @@ from rules.wording import moment
 NO_METHOD = "There is no card that could be charged."
 SOON_ENOUGH = "The method declined a short while ago: it is not asked again before."
 RECHARGED = "The recharge has succeeded."
+BEGUN_ANEW = "The recharge was given up. The owner has acted meanwhile: it begins again."
 _DROPPED = {
     "above_minimum": "The recharge was canceled: the balance is above the minimum again without it.",
     "closed": "The recharge was canceled: the account is closed.",

@@ -97,8 +97,8 @@ async def finish(
         await auto_story.note(
             session, row, what="recharged", why=episode_words.RECHARGED, now=now, recharge_id=recharge.id
         )  # fmt: skip
-    elif turn == "drop":
-        words = episode_words.dropped(reason)
+    elif turn == "drop" or (turn == "give_up" and await _begun_anew(session, row, recharge)):
+        words = episode_words.dropped(reason) if turn == "drop" else episode_words.BEGUN_ANEW
         await auto_story.note(session, row, what="dropped", why=words, now=now, recharge_id=recharge.id)
     elif row.paused_at is None:
         words = episode_words.paused(reason)
@@ -112,6 +112,13 @@ async def finish(
             facts={"recharge": recharge.id}, now=now,
         )  # fmt: skip
     return Ended(status=status, again=await _due(session, row), paused=row.paused_at is not None)
+
+
+async def _begun_anew(session: AsyncSession, row: AutoRecharge, recharge: Recharge) -> bool:
+    """Whether the owner acted after the last decline, while it was being given up: that lifts the pause beforehand."""
+    newest = await attempts.newest(session, recharge)
+    last = recharge.created_at if newest is None else newest.ended_at or newest.created_at
+    return row.episode_from > last
 
 
 def _status(outcome: Outcome, turn: Turn | None, reason: str | None) -> str:

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from rules.outcomes import State
+from store import auto_recharge
 from store.database import Database
 from tests.ledger.accounts import NOW
 from tests.store.recharging_itself import open_recharged
@@ -102,3 +104,22 @@ async def test_a_minimum_that_is_raised_while_usage_is_posted_is_never_missed(st
         await asyncio.gather(customer.spend(35), customer.choose(minimum=30))
         assert await customer.woken() >= 1
         assert (await customer.begin()).standing == "charging"
+
+
+@pytest.mark.parametrize("acts", ["put", "buys", "nothing"])
+async def test_the_owner_acts_while_a_declined_recharge_is_given_up(store, acts):
+    """Between the last decline and the processor's cancel: what would lift the pause keeps it from coming."""
+    customer = await open_recharged(store, now=NOW, dollars=15)
+    await customer.choose(minimum=60)
+    await customer.begin()
+    await customer.answered(await customer.in_flight(), State.DECLINED)
+    if acts == "put":
+        await customer.choose(minimum=60)
+    elif acts == "buys":
+        await customer.recharge(30)
+        await customer.end("succeeded")
+    again = await customer.finish(succeeded=False)
+    assert again is (acts != "nothing")
+    async with store.transaction() as session:
+        row = await auto_recharge.get(session, customer.account_id)
+    assert (row.paused_at is None) is (acts != "nothing")
