@@ -123,3 +123,26 @@ async def test_the_owner_acts_while_a_declined_recharge_is_given_up(store, acts)
     async with store.transaction() as session:
         row = await auto_recharge.get(session, customer.account_id)
     assert (row.paused_at is None) is (acts != "nothing")
+
+
+async def test_nobody_waits_in_a_circle_for_the_account(store):
+    """Cards, the status, settings and money change at once: each takes the account's one lock first."""
+    customer = await open_recharged(store, now=NOW, dollars=60)
+    first = await customer.card()
+    second = await customer.card()
+    await customer.choose(minimum=20)
+    for _ in range(8):
+        await asyncio.gather(
+            customer.make_default(first),
+            customer.status("suspended"),
+            customer.choose(minimum=30),
+            customer.spend(1),
+            customer.recharge(25),
+            customer.make_default(second),
+            customer.status("active"),
+            customer.end("failed"),
+            customer.begin(),
+        )
+    await customer.woken()
+    await customer.begin()
+    assert [kind for kind, _ in await made(customer)].count("auto") <= 1
