@@ -20,12 +20,11 @@ from api.context import Context, InContext
 from api.routing import router as make_router
 from models.account import Account
 from models.auto_recharge import AutoRecharge
-from rules import auto_recharge as rule
 from rules import auto_recharge_words as words
 from rules.access import Caller
 from rules.money import CURRENCY, Money
 from rules.problems import Problem
-from store import accounts, audit, auto_limits, auto_recharge, auto_story, balance_alerts
+from store import accounts, audit, auto_limits, auto_recharge, auto_standing, auto_story, balance_alerts
 
 router = make_router("Auto-recharge")
 _PATH = "/v1/accounts/{account_id}/auto_recharge"
@@ -70,21 +69,9 @@ def _max_recharge(context: Context) -> Money:
 
 
 async def _shown(session: AsyncSession, context: Context, account: Account, *, now: datetime) -> AutoRechargeView:
-    row = await auto_recharge.get(session, account.id)
-    chosen = row is not None
-    row = row or AutoRecharge(account_id=account.id, enabled=False, minimum_micros=0, amount_cents=0)
-    total = Money((await auto_recharge.seen_total(session, account.id)).micros)
-    minimum, amount = Money(row.minimum_micros), Money.from_cents(row.amount_cents)
-    in_flight = await auto_recharge.open_recharge(session, account.id) if chosen else None
-    limited = row.limited_until is not None and now < row.limited_until and total <= minimum
-    state = rule.state(
-        enabled=row.enabled,
-        paused=row.paused_at is not None,
-        in_flight=in_flight is not None,
-        next_attempt_at=row.next_attempt_at,
-        limited=limited,
-    )
-    method = await auto_recharge.primary(session, row)
+    found = await auto_standing.standing(session, account, now=now)
+    chosen = found.row is not None
+    row = found.row or AutoRecharge(account_id=account.id, enabled=False, minimum_micros=0, amount_cents=0)
     used = await auto_limits.used(session, account.id, timezone=account.timezone, now=now)
     return AutoRechargeView.model_validate(
         {
@@ -92,28 +79,25 @@ async def _shown(session: AsyncSession, context: Context, account: Account, *, n
             "account": account.id,
             "currency": CURRENCY,
             "enabled": row.enabled,
-            "minimum": minimum if chosen else None,
-            "amount": amount if chosen else None,
+            "minimum": Money(row.minimum_micros) if chosen else None,
+            "amount": Money.from_cents(row.amount_cents) if chosen else None,
             "payment_method": row.method_id,
-            "effective_payment_method": method,
+            "effective_payment_method": found.method_id,
             "backup_payment_method": row.backup_method_id,
             "limits": LimitsView(
                 daily=_money(row.daily_cents), weekly=_money(row.weekly_cents), monthly=_money(row.monthly_cents)
             ),
             "used": UsedView.model_validate({name: Money.from_cents(cents) for name, cents in used.items()}),
-            "state": state,
-            "why": words.why(
-                state, chosen=chosen, latest=row.why, account_status=account.status, total=total, minimum=minimum,
-                amount=amount,
-            ),
-            "total": total,
-            "recharge": in_flight.id if in_flight else None,
+            "state": found.state,
+            "why": found.why,
+            "total": found.total,
+            "recharge": found.recharge_id,
             "next_attempt_at": row.next_attempt_at,
-            "limited_by": row.limited_by if limited else None,
-            "limited_until": row.limited_until if limited else None,
+            "limited_by": row.limited_by if found.limited else None,
+            "limited_until": row.limited_until if found.limited else None,
             "paused_at": row.paused_at,
             "paused_reason": row.paused_reason,
-            "recommended": await _recommended(session, context, account, method, now=now),
+            "recommended": await _recommended(session, context, account, found.method_id, now=now),
             "decisions": [
                 DecisionView.model_validate(
                     {"at": one.created_at, "what": one.what, "why": one.why, "recharge": one.recharge_id}
@@ -121,7 +105,7 @@ async def _shown(session: AsyncSession, context: Context, account: Account, *, n
                 for one in await auto_story.decisions(session, account.id)
             ],
         }
-    )  # fmt: skip
+    )
 
 
 async def _recommended(

@@ -1,5 +1,6 @@
 """``prepay account …`` and ``prepay payment …``: what is known of one, read from the database."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import ledger
 from commands.running import AsJson, database, out, print_json, run, settings
 from rules.money import Money
 from rules.thresholds import Threshold
-from store import accounts, payment_trail, recharges, retention
+from store import accounts, auto_standing, payment_trail, recharges, retention
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 payment_app = typer.Typer(no_args_is_help=True, help="Payments.")
@@ -19,7 +20,7 @@ _BALANCES = ("available", "posted", "arriving", "provisional", "held", "at_risk"
 
 @account_app.command("show")
 def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA…")], as_json: AsJson = False) -> None:
-    """Show an account, its balances, the amounts at which alerts go out, and until when a retention clock runs."""
+    """Show an account, its balances, alerts, and how its retention clock and auto-recharge stand."""
     given = settings()
 
     async def read() -> dict[str, Any]:
@@ -28,8 +29,9 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
             book = await ledger.balances(session, account_id)
             watched = await ledger.watched(session, account_id, Threshold.ALERT)
             clock = await retention.running_clock(session, account_id)
-        if account is None or book is None:
-            raise LookupError(f"there is no account {account_id}")
+            if account is None or book is None:
+                raise LookupError(f"there is no account {account_id}")
+            recharging = await auto_standing.standing(session, account, now=datetime.now(UTC))
         money = {name: str(Money(getattr(book, name))) for name in _BALANCES}
         shown = ("id", "external_id", "name", "email", "timezone", "status", "status_reason", "created_at")
         return {
@@ -37,6 +39,8 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
             **money,
             "alerts": ", ".join(str(Money(micros)) for micros in watched),
             "retention_ends_at": clock.ends_at if clock else None,
+            "auto_recharge": recharging.state,
+            "auto_recharge_why": recharging.why,
         }
 
     _print(run(read()), as_json=as_json)

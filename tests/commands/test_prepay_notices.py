@@ -98,3 +98,6 @@ async def test_an_account_shows_its_alerts_and_its_clock(prepay, customer):
     assert shown["alerts"] == "250.00, 100.00, 10.00"
     assert shown["retention_ends_at"].startswith("2026-12-24")
     assert (shown["available"], shown["status"]) == ("0.00", "active")
+    assert (shown["auto_recharge"], shown["auto_recharge_why"]) == (
+        "off", "Off until a minimum and an amount are chosen.",
+    )  # fmt: skip
