@@ -11,12 +11,13 @@ from api.access import Access, OwnAccount
 from api.context import Context, InContext
 from api.routing import router as make_router
 from api.shapes import Amount, Currency, Moment, PaymentAmount, Resource, Shape
+from models.account import Account
 from models.payment_schedule import PaymentSchedule
 from rules import monthly_words
 from rules.access import Caller
 from rules.limits import MINIMUM_RECHARGE
 from rules.money import CURRENCY, Money
-from rules.monthly import Terms
+from rules.monthly import Change, Terms
 from rules.problems import Problem
 from store import accounts, audit, methods, payment_schedules
 from store.methods import UnusableMethod
@@ -52,18 +53,20 @@ class ScheduleView(Resource):
     """An account's payment schedule; without one ``enabled`` is false and the rest null."""
 
     account: str
-    enabled: bool
-    day_of_month: int | None
-    amount: Amount | None
+    enabled: bool = False
+    day_of_month: int | None = None
+    amount: Amount | None = None
     currency: str
-    bank_account: str | None
-    next_debit_on: date | None = Field(description="The business day on which the next debit is made, 09:00 Eastern")
-    next_amount: Amount | None
-    why: str = Field(description="Why on that day, and what stands against it or ahead")
-    pending_change: PendingChangeView | None
+    bank_account: str | None = None
+    next_debit_on: date | None = Field(
+        default=None, description="The business day on which the next debit is made, at 09:00 Eastern"
+    )
+    next_amount: Amount | None = None
+    why: str = Field(description="Why on that day, what stands against it now, and what is ahead")
+    pending_change: PendingChangeView | None = None
     in_flight: str | None = Field(description="The newest scheduled recharge that is not final yet")
-    created_at: Moment | None
-    updated_at: Moment | None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
 
 
 class DeletedSchedule(Resource):
@@ -79,8 +82,7 @@ async def get_payment_schedule(account: OwnAccount, context: InContext) -> Sched
     """Show when the next bank debit is made, of which amount, and why then."""
     async with context.database.transaction() as session:
         row = await payment_schedules.find(session, account.id)
-        in_flight = await payment_schedules.in_flight(session, account.id)
-    return _view(context, account.id, row, in_flight=in_flight)
+        return await _view(session, context, account, row, now=context.now())
 
 
 @router.put(_PATH)
@@ -101,14 +103,13 @@ async def set_payment_schedule(
             raise Problem("account_closed", "The account is closed.")
         await _check(session, context, account.id, wanted)
         row = await payment_schedules.put(session, account.id, wanted, now=now)
-        in_flight = await payment_schedules.in_flight(session, account.id)
         if caller.is_operator:
             details = {"enabled": body.enabled, "day_of_month": body.day_of_month, "amount_cents": terms.amount_cents}
             await audit.record(
                 session, caller, "payment_schedule.set", now=now, account_id=account.id, object_id=body.bank_account,
                 details=details,
             )  # fmt: skip
-    return _view(context, account.id, row, in_flight=in_flight, now=now)
+        return await _view(session, context, locked, row, now=now)
 
 
 @router.delete(_PATH)
@@ -151,37 +152,41 @@ def _too_large(maximum: Money, what: str) -> Problem:
     return Problem("amount_too_large", f"{what} at most {maximum} dollars.", param="amount", maximum=str(maximum))
 
 
-def _view(
-    context: Context,
-    account_id: str,
-    row: PaymentSchedule | None,
-    *,
-    in_flight: str | None,
-    now: datetime | None = None,
+async def _view(
+    session: AsyncSession, context: Context, account: Account, row: PaymentSchedule | None, *, now: datetime
 ) -> ScheduleView:
-    now = now or context.now()
-    plan = None if row is None else payment_schedules.shown(row, now=now)
-    change, following = (plan.change, plan.next) if plan else (None, None)
-    skipped = (row.skipped_month, row.skipped_reason) if row and row.skipped_month and row.skipped_reason else None
+    in_flight = await payment_schedules.in_flight(session, account.id)
+    if row is None:
+        why = monthly_words.why(None, now=now)
+        return ScheduleView(
+            livemode=context.livemode, account=account.id, currency=CURRENCY, why=why, in_flight=in_flight
+        )
+    largest = Money.parse(context.settings.max_recharge).cents
+    against = await payment_schedules.against(session, account, row, largest_cents=largest)
+    skipped = (row.skipped_month, row.skipped_reason) if row.skipped_month and row.skipped_reason else None
+    plan = payment_schedules.shown(row, now=now)
     return ScheduleView(
         livemode=context.livemode,
-        account=account_id,
-        enabled=bool(row and row.enabled),
-        day_of_month=plan.terms.day_of_month if plan else None,
-        amount=Money.from_cents(plan.terms.amount_cents) if plan else None,
+        account=account.id,
+        enabled=row.enabled,
+        day_of_month=plan.terms.day_of_month,
+        amount=Money.from_cents(plan.terms.amount_cents),
         currency=CURRENCY,
-        bank_account=row.bank_account_id if row else None,
-        next_debit_on=following.debit_on if following else None,
-        next_amount=Money.from_cents(following.amount_cents) if following else None,
-        why=monthly_words.why(plan, now=now, skipped=skipped),
-        pending_change=PendingChangeView(
-            day_of_month=change.terms.day_of_month,
-            amount=Money.from_cents(change.terms.amount_cents),
-            effective_at=change.effective_at,
-        )
-        if change
-        else None,
+        bank_account=row.bank_account_id,
+        next_debit_on=plan.next.debit_on if plan.next else None,
+        next_amount=Money.from_cents(plan.next.amount_cents) if plan.next else None,
+        why=monthly_words.why(plan, now=now, skipped=skipped, against=against),
+        pending_change=_pending(plan.change) if plan.change else None,
         in_flight=in_flight,
-        created_at=row.created_at if row else None,
-        updated_at=row.updated_at if row else None,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _pending(change: Change) -> PendingChangeView:
+    terms = change.terms
+    return PendingChangeView(
+        day_of_month=terms.day_of_month,
+        amount=Money.from_cents(terms.amount_cents),
+        effective_at=change.effective_at,
     )

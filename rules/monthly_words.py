@@ -29,12 +29,19 @@ def month_name(month: date) -> str:
     return f"{month:%B %Y}"
 
 
-def why(plan: Plan | None, *, now: datetime, skipped: tuple[date, str] | None = None) -> str:
-    """When the next debit is made and by which rule; ``skipped`` is a month without a debit, and its reason."""
+def why(
+    plan: Plan | None, *, now: datetime, skipped: tuple[date, str] | None = None, against: str | None = None
+) -> str:
+    """When the next debit is made and by which rule.
+
+    ``skipped`` is a month without a debit and its reason, ``against`` the reason that stands against the next one now.
+    """
     if plan is None:
         return "There is no payment schedule."
     paused = "The payment schedule is paused: nothing is debited."
     said = [paused if plan.next is None else _of_next(plan, plan.next, now=now)]
+    if against is not None and plan.next is not None:
+        said.append(f"As things stand nothing would be debited: {trouble(against)}.")
     if skipped is not None:
         month, reason = skipped
         said.append(f"Nothing was debited for {month_name(month)}: {trouble(reason)}.")

@@ -36,6 +36,8 @@ class Kind:
     only_while: frozenset[str] = frozenset()
     audience: Audience = "owner"
     widely: bool = False
+    unsent: str = ""
+    """The kind by which operators are told that one of this kind, which must reach the customer, was not mailed."""
 
 
 KINDS: dict[str, Kind] = {
@@ -100,6 +102,7 @@ KINDS: dict[str, Kind] = {
         subject="mandate",
         needs=frozenset({"mandate", "bank_account", "accepted_at", "text_version", "amount_rule"}),
         may=_BANK_NAMES | {"holder_name", "routing_last4"},
+        unsent="mandate_copy_unsent",
     ),
     "recharge_settled": Kind(
         when="A recharge succeeded and its money can be spent.",
@@ -165,6 +168,7 @@ KINDS: dict[str, Kind] = {
         subject="bank_account",
         needs=_BANK | {"amount_cents", "day_of_month", "before_amount_cents", "before_day_of_month", "effective_at"},
         may=_BANK_NAMES | {"next_debit_on", "next_amount_cents"},
+        unsent="payment_schedule_change_unsent",
     ),
     "scheduled_debit_skipped": Kind(
         when="The debit of a payment schedule was due, and something stood against it: nothing was debited.",
@@ -220,6 +224,13 @@ KINDS: dict[str, Kind] = {
         when="The copy of an authorisation could not be mailed; it has to reach the customer in another way.",
         subject="mandate",
         needs=frozenset({"mandate", "bank_account", "accepted_at", "text_version", "notice"}),
+        may=_BANK_NAMES,
+        audience="operators",
+    ),
+    "payment_schedule_change_unsent": Kind(
+        when="The word of a changed payment schedule could not be mailed; it has to reach the customer in another way.",
+        subject="bank_account",
+        needs=_BANK | {"amount_cents", "day_of_month", "effective_at", "notice"},
         may=_BANK_NAMES,
         audience="operators",
     ),

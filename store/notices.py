@@ -142,16 +142,10 @@ async def close(session: AsyncSession, notice_id: str, *, unsent: str, reason: s
     notice.superseded_reason = reason if notice.state == "superseded" else None
     session.add(notice)
     await session.flush()
-    if notice.kind == "mandate_copy" and notice.state != "sent":
-        facts = {"mandate": notice.facts["mandate"], "notice": notice.id}
-        await add(
-            session,
-            account_id=notice.account_id,
-            kind="mandate_copy_unsent",
-            cause=notice.id,
-            facts=facts,
-            now=now,
-        )
+    told = KINDS[notice.kind].unsent
+    if told and notice.state != "sent":
+        facts = {name: notice.facts[name] for name in KINDS[told].needs & notice.facts.keys()} | {"notice": notice.id}
+        await add(session, account_id=notice.account_id, kind=told, cause=notice.id, facts=facts, now=now)
     return notice
 
 

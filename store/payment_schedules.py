@@ -68,6 +68,16 @@ def shown(row: PaymentSchedule, *, now: datetime) -> Plan:
     return monthly.current(plan_of(row), now=now)
 
 
+async def against(session: AsyncSession, account: Account, row: PaymentSchedule, *, largest_cents: int) -> str | None:
+    """What would stand against the next debit if it were due now; None where nothing does, or it is paused."""
+    if row.next_amount_cents is None:
+        return None
+    return await obstacle(
+        session, account, bank_account_id=row.bank_account_id, amount_cents=row.next_amount_cents,
+        largest_cents=largest_cents,
+    )  # fmt: skip
+
+
 async def put(session: AsyncSession, account_id: str, wanted: Wanted, *, now: datetime) -> PaymentSchedule:
     """Set the locked account's schedule. Another amount or day is told to the owner, seven days ahead (E13).
 

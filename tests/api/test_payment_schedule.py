@@ -151,6 +151,18 @@ async def test_a_month_without_its_debit_is_told(api, call, payer, bank):
     assert shown["why"].endswith("Nothing was debited for November 2026: the bank account is blocked.")
 
 
+async def test_what_stands_against_the_next_debit_is_said_before_it_is_due(api, call, payer, bank):
+    await call(body(bank))
+    assert "As things stand" not in (await call())["why"]
+    await payer.move_bank(bank, Status.BLOCKED)
+    assert "As things stand nothing would be debited: the bank account is blocked." in (await call())["why"]
+    await payer.move_bank(bank, Status.VERIFIED)
+    async with api.context.database.transaction() as session:
+        await session.execute(text("UPDATE account SET status = 'suspended'"))
+    assert "As things stand nothing would be debited: the account is suspended." in (await call())["why"]
+    assert "As things stand" not in (await call(body(bank, enabled=False)))["why"], "a pause debits nothing anyway"
+
+
 async def test_operators_are_in_the_audit_log_and_owners_are_not(api, call, payer, path, bank):
     await call(body(bank))
     await api.operator.put(path, json=body(bank, enabled=False))
