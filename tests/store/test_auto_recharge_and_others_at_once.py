@@ -46,6 +46,16 @@ async def test_the_minimum_is_crossed_at_20_the_owner_sets_10_and_the_wake_is_a_
     assert (await customer.begin()).standing == "charging"
 
 
+@pytest.mark.parametrize("then", ["off", "paused"])
+async def test_crossed_and_then_switched_off_or_paused_before_the_relay_delivers(store, then):
+    customer = await open_recharged(store, now=NOW, dollars=60)
+    await customer.choose(minimum=20)
+    await customer.spend(45)
+    await (customer.choose(minimum=20, enabled=False) if then == "off" else customer.pause())
+    assert await customer.woken() == 0
+    assert (await customer.begin()).standing == then
+
+
 async def test_crossed_at_10_and_the_owner_raises_it_to_20_before_the_relay_delivers(store):
     customer = await open_recharged(store, now=NOW, dollars=60)
     await customer.choose(minimum=10)
