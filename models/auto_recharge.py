@@ -30,6 +30,8 @@ class AutoRecharge(Record, table=True):
     """The version by which the open automatic recharge was made; another one now means that the settings changed."""
     episode_from: datetime = timestamp()
     """Tries before it belong to an episode that is over: by success, the owner's PUT, or a lifted pause."""
+    refusals_from: datetime = timestamp()
+    """A method refused for good since then is passed over; moved on where the owner acts or a method is renewed."""
     paused_at: datetime | None = timestamp(nullable=True)
     paused_reason: str | None = None
     """An enumeration: the code of the last decline, or ``canceled``, ``action_expired`` …"""

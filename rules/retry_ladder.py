@@ -49,6 +49,9 @@ class Episode:
     dropped recharges too. It began after the latest of: a succeeded automatic or manual recharge, the owner's PUT, a
     lifted pause; a confirm that ended after that is of it. Empty: nothing was tried yet, the first confirm is due.
     ``primary`` and ``backup`` are usable methods by the settings as they stand; an equal backup is ignored.
+    ``refused``: the code by which the primary was refused for good in an earlier episode; None where it was not, or the
+    owner has acted or the method was renewed since. It is passed over then: a lost card would else be asked at each
+    recharge that the back-up pays.
     ``total_without_micros``: T without the episode's own open recharge, in millionths of a dollar.
     ``action_expires_at``: until when the customer's link works; None where there is none.
     """
@@ -60,6 +63,7 @@ class Episode:
     minimum_micros: int
     available_micros: int
     total_without_micros: int
+    refused: str | None = None
     action_expires_at: datetime | None = None
     stop: Stop | None = None
     ladder: Sequence[timedelta] = LADDER
@@ -139,7 +143,7 @@ def _unwanted(episode: Episode) -> Drop | None:
 def _next(episode: Episode, now: datetime) -> Confirm | Wait | AwaitCustomer | GiveUp:
     step = reached(episode.available_micros, episode.minimum_micros)
     mine = [one for one in episode.tried if one.method_id == episode.primary]
-    if not mine:
+    if not mine and episode.refused is None:
         return Confirm(episode.primary, "first", step, "The balance has reached the minimum.")
     again = _over(episode, mine) or _again(episode, mine, step, now)
     if not isinstance(again, str):
@@ -161,7 +165,9 @@ def steps_left(tried: Sequence[Tried]) -> tuple[int, ...]:
 
 
 def _over(episode: Episode, mine: Sequence[Tried]) -> str | None:
-    """In words, why the primary method is not tried again whatever the clock shows; None while it may be."""
+    """In words, why the primary method is not tried (again) whatever the clock shows; None while it may be."""
+    if not mine:
+        return f"The first method was refused for good ({episode.refused}): it is asked when it or the settings change."
     bank = episode.primary_kind == "bank"
     if any(one.retry == "with_customer" for one in mine):
         return "Only the customer can finish this payment."
@@ -202,7 +208,7 @@ def _end(episode: Episode, over: str, now: datetime) -> AwaitCustomer | GiveUp:
             return AwaitCustomer(until, f"{over} They have a link until then.")
         return GiveUp("action_expired", "The customer did not confirm the payment in time.")
     codes = [one.failure_code for one in episode.tried if one.failure_code]
-    return GiveUp(codes[-1] if codes else "unknown", f"{over} No other method is left.")
+    return GiveUp(codes[-1] if codes else episode.refused or "unknown", f"{over} No other method is left.")
 
 
 def _rungs_used(mine: Sequence[Tried]) -> int:

@@ -73,6 +73,7 @@ async def episode(
         minimum_micros=row.minimum_micros,
         available_micros=total.available,
         total_without_micros=total.micros - counted * 10_000,
+        refused=await _refused(session, row, primary),
         action_expires_at=recharge.action_expires_at if recharge is not None else None,
         stop=_stop(row, account, recharge),
         ladder=terms.ladder,
@@ -140,18 +141,37 @@ def _as_tried(attempt: ChargeAttempt, *, under_way: bool) -> Tried:
     )
 
 
+async def _refused(session: AsyncSession, row: AutoRecharge, method_id: str) -> str | None:
+    """The code by which the method was refused for good, the last time that an automatic recharge asked it (D6).
+
+    None where it was not, or where the owner has acted or the method was renewed since. A failure of ours is none: the
+    issuer was not asked, and the confirm finds out anew.
+    """
+    last = await _last(session, row.account_id, method_id)
+    if last is None or last.ended_at is None or last.ended_at < row.refusals_from:
+        return None
+    failure = last.failure or {}
+    code = str(failure.get("code") or "")
+    return code if failure.get("retry") == "other_method" and not code.startswith(_OURS) else None
+
+
+async def _last(session: AsyncSession, account_id: str, method_id: str) -> ChargeAttempt | None:
+    """The latest confirm of the method, by an automatic recharge, that has its answer."""
+    return await session.scalar(
+        _automatic(account_id)
+        .where(col(ChargeAttempt.method_id) == method_id, col(ChargeAttempt.ended_at).is_not(None))
+        .order_by(col(ChargeAttempt.ended_at).desc())
+        .limit(1)
+    )
+
+
 async def not_before(session: AsyncSession, account_id: str, method_id: str) -> datetime | None:
     """Before when the method is not asked again, whichever episode it declined in; None where that does not matter.
 
     A pause that is lifted over and over, or settings that are sent every minute, would else ask a declining card as
     often.
     """
-    last = await session.scalar(
-        _automatic(account_id)
-        .where(col(ChargeAttempt.method_id) == method_id, col(ChargeAttempt.ended_at).is_not(None))
-        .order_by(col(ChargeAttempt.ended_at).desc())
-        .limit(1)
-    )
+    last = await _last(session, account_id, method_id)
     code = str((last.failure or {}).get("code") or "") if last is not None else ""
     if last is None or last.ended_at is None or not code or code.startswith(_OURS):
         return None

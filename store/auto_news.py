@@ -38,10 +38,16 @@ async def recharge_changed(session: AsyncSession, recharge: Recharge, *, now: da
 
 
 async def lift(session: AsyncSession, account_id: str, *, because: Lifted, now: datetime) -> None:
-    """Lift a pause and test T. A recharge that waits for its next try is woken: its reason may be over."""
+    """Lift a pause and test T. A recharge that waits for its next try is woken: its reason may be over.
+
+    What was refused for good before may be asked again, paused or not.
+    """
     row = await get(session, account_id)
     if row is None:
         return
+    row.refusals_from = now
+    session.add(row)
+    await session.flush()
     if row.paused_at is not None:
         await auto_story.resume(session, row, why=LIFTED[because], now=now)
     if not await tested(session, account_id, now=now) and row.next_attempt_at is not None:

@@ -64,13 +64,15 @@ async def put(session: AsyncSession, account_id: str, settings: Settings, *, now
     given = asdict(settings)
     before = {name: getattr(row, name) for name in given} if row is not None else {}
     if row is None:
-        row = AutoRecharge(account_id=account_id, episode_from=now, updated_at=now, created_at=now, **given)
+        row = AutoRecharge(
+            account_id=account_id, episode_from=now, refusals_from=now, updated_at=now, created_at=now, **given
+        )  # fmt: skip
     else:
         for name, value in given.items():
             setattr(row, name, value)
         row.version += before != given
         row.limited_until = row.limited_by = None
-    row.episode_from = row.updated_at = now
+    row.episode_from = row.refusals_from = row.updated_at = now
     session.add(row)
     await session.flush()
     if before != given:

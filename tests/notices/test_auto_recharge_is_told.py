@@ -20,7 +20,7 @@ FAILURE = {"code": "insufficient_funds", "message": "Insufficient funds.", "retr
 async def settings(store, owner):
     row = AutoRecharge(
         account_id=owner.account_id, enabled=True, minimum_micros=100_000_000, amount_cents=5_000, weekly_cents=50_000,
-        episode_from=NOW, updated_at=NOW, created_at=NOW,
+        episode_from=NOW, refusals_from=NOW, updated_at=NOW, created_at=NOW,
     )  # fmt: skip
     await owner._save(row)
     return row

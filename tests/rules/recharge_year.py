@@ -34,6 +34,9 @@ CARD_DECLINES += ["authentication_required"] * 2
 BANK_DECLINES = ["R01"] * 5 + ["R09", "R02", "R10", "processing_error"]
 
 
+_FOR_GOOD = {"lost_card", "expired_card", "R02", "R10"}
+
+
 class BrokenError(AssertionError):
     """A promise was broken."""
 
@@ -97,6 +100,7 @@ class Year:
     timer: Timer | None = None
     tried: list[Tried] = field(default_factory=list)
     watched: list[int] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
@@ -229,6 +233,7 @@ class Year:
             minimum_micros=owner.minimum,
             available_micros=self.available,
             total_without_micros=self.total - arriving,
+            refused=self.refused.get(owner.primary),
             action_expires_at=mine.action_expires_at if mine is not None else None,
             stop=stop,
             ladder=owner.ladder,
@@ -268,6 +273,8 @@ class Year:
         self.tried[-1] = replace(
             self.tried[-1], ended_at=self.now, failure_code=decline.code, retry=decline.retry
         )  # fmt: skip
+        if decline.retry == "other_method":
+            self.refused[act.method] = code
         if code == "authentication_required" and self.open.action_expires_at is None:
             self.open.action_expires_at = self.now + DAY
             if self.draw.random() < 0.5:
@@ -352,6 +359,8 @@ class Year:
 
     def lift(self) -> None:
         self.paused = False
+        self.refused = {}
+        self.observer.acted = self.now
         if not self.in_flight:
             self.fresh()
         self.tested()
@@ -402,7 +411,7 @@ class Observer:
     """What was promised, looked at from outside: from confirms, recharges and the balance alone."""
 
     def __init__(self, year: Year) -> None:
-        self.year, self.episode, self.acts = year, 0, list[Act]()
+        self.year, self.episode, self.acts, self.acted = year, 0, list[Act](), year.now
         self.counts = dict.fromkeys(
             ["confirms", "succeeded", "paused", "dropped", "limited", "rung", "step", "backup", "customer"], 0
         )
@@ -461,6 +470,9 @@ class Observer:
                 raise self.broken("a second back-up confirm")
         elif by != "customer":
             self._allowed(act, same)
+            for one in self.acts:
+                if one.method == method and one.code in _FOR_GOOD and one.ended is not None and one.ended > self.acted:
+                    raise self.broken(f"{method} in a later episode after {one.code}")
         if by == "step" and any(one.step is not None and step is not None and one.step <= step for one in mine):
             raise self.broken(f"the step of {step} % twice")
         self.acts.append(act)
@@ -478,7 +490,7 @@ class Observer:
             rest = DAY if one.code == RATE_LIMITED else 15 * MINUTE
             if since < rest:
                 raise self.broken(f"{act.method} again {since} after {one.code}")
-            if one.code in {"lost_card", "expired_card", "authentication_required", "R02", "R10", "processing_error"}:
+            if one.code in _FOR_GOOD | {"authentication_required", "processing_error"}:
                 raise self.broken(f"{act.method} again after {one.code}")
             if act.method == "bank" and act.began - same[0].began > 180 * DAY:
                 raise self.broken("a bank debit sent again after 180 days")

@@ -194,6 +194,25 @@ def test_changing_back_gives_no_more_than_five():
     assert isinstance(after(*confirms, at=START + 9 * DAY), GiveUp)
 
 
+def test_a_method_refused_for_good_in_an_earlier_episode_is_passed_over():
+    """D6: never against the issuer's advice, however often the back-up pays and an episode begins anew."""
+    backup = after(at=START, refused="lost_card", backup=OTHER)
+    assert backup == Confirm(
+        OTHER, "backup", None,
+        "The first method was refused for good (lost_card): it is asked when it or the settings change."
+        " The back-up method is tried, once.",
+    )  # fmt: skip
+    assert isinstance(after(at=START, refused="lost_card"), GiveUp)
+    declined = tried(method=OTHER, trigger="backup", code="expired_card")
+    over = after(declined, at=START, refused="lost_card", backup=OTHER)
+    assert isinstance(over, GiveUp)
+    assert over.reason == "expired_card"
+
+
+def test_another_method_is_not_passed_over_for_it():
+    assert isinstance(after(at=START, refused=None, backup=OTHER), Confirm)
+
+
 # Authentication required
 
 
