@@ -1,7 +1,7 @@
 """The payment schedule: a bank debit on a day of each month (requirements E7, E8, E13)."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends
 from pydantic import BaseModel, Field, StringConstraints
@@ -12,8 +12,6 @@ from api.context import Context, InContext
 from api.routing import router as make_router
 from api.shapes import Amount, Currency, Moment, PaymentAmount, Resource, Shape
 from models.account import Account
-from models.payment_schedule import PaymentSchedule
-from rules import monthly_words
 from rules.access import Caller
 from rules.limits import MINIMUM_RECHARGE
 from rules.money import CURRENCY, Money
@@ -81,8 +79,7 @@ class DeletedSchedule(Resource):
 async def get_payment_schedule(account: OwnAccount, context: InContext) -> ScheduleView:
     """Show when the next bank debit is made, of which amount, and why then."""
     async with context.database.transaction() as session:
-        row = await payment_schedules.find(session, account.id)
-        return await _view(session, context, account, row, now=context.now())
+        return await _view(session, context, account, now=context.now())
 
 
 @router.put(_PATH)
@@ -102,14 +99,14 @@ async def set_payment_schedule(
         if locked.status == "closed":
             raise Problem("account_closed", "The account is closed.")
         await _check(session, context, account.id, wanted)
-        row = await payment_schedules.put(session, account.id, wanted, now=now)
+        await payment_schedules.put(session, account.id, wanted, now=now)
         if caller.is_operator:
             details = {"enabled": body.enabled, "day_of_month": body.day_of_month, "amount_cents": terms.amount_cents}
             await audit.record(
                 session, caller, "payment_schedule.set", now=now, account_id=account.id, object_id=body.bank_account,
                 details=details,
             )  # fmt: skip
-        return await _view(session, context, locked, row, now=now)
+        return await _view(session, context, locked, now=now)
 
 
 @router.delete(_PATH)
@@ -152,32 +149,25 @@ def _too_large(maximum: Money, what: str) -> Problem:
     return Problem("amount_too_large", f"{what} at most {maximum} dollars.", param="amount", maximum=str(maximum))
 
 
-async def _view(
-    session: AsyncSession, context: Context, account: Account, row: PaymentSchedule | None, *, now: datetime
-) -> ScheduleView:
-    in_flight = await payment_schedules.in_flight(session, account.id)
-    if row is None:
-        why = monthly_words.why(None, now=now)
-        return ScheduleView(
-            livemode=context.livemode, account=account.id, currency=CURRENCY, why=why, in_flight=in_flight
-        )
+async def _view(session: AsyncSession, context: Context, account: Account, *, now: datetime) -> ScheduleView:
     largest = Money.parse(context.settings.max_recharge).cents
-    against = await payment_schedules.against(session, account, row, largest_cents=largest)
-    skipped = (row.skipped_month, row.skipped_reason) if row.skipped_month and row.skipped_reason else None
-    plan = payment_schedules.shown(row, now=now)
+    standing = await payment_schedules.standing(session, account, largest_cents=largest, now=now)
+    same: dict[str, Any] = {
+        "livemode": context.livemode, "account": account.id, "currency": CURRENCY, "why": standing.why,
+        "in_flight": standing.in_flight,
+    }  # fmt: skip
+    row, plan = standing.row, standing.plan
+    if row is None or plan is None:
+        return ScheduleView(**same)
     return ScheduleView(
-        livemode=context.livemode,
-        account=account.id,
+        **same,
         enabled=row.enabled,
         day_of_month=plan.terms.day_of_month,
         amount=Money.from_cents(plan.terms.amount_cents),
-        currency=CURRENCY,
         bank_account=row.bank_account_id,
         next_debit_on=plan.next.debit_on if plan.next else None,
         next_amount=Money.from_cents(plan.next.amount_cents) if plan.next else None,
-        why=monthly_words.why(plan, now=now, skipped=skipped, against=against),
         pending_change=_pending(plan.change) if plan.change else None,
-        in_flight=in_flight,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -59,6 +59,9 @@ class RechargeView(Resource):
     currency: str
     status: Status
     payment_method: str
+    schedule_month: str | None = Field(
+        description="Of kind `scheduled`: the month whose one debit it is, such as `2026-11`"
+    )
     expected_on: date | None = Field(description="The business day on which the bank's answer is expected")
     expected_why: str | None
     action_url: str | None = Field(description="Where the customer finishes the payment, while that is needed")
@@ -99,6 +102,7 @@ def shown(context: Context, row: Recharge, happened: Sequence[TimelineEntry]) ->
         currency=row.currency,
         status=row.status,  # pyright: ignore[reportArgumentType] - checked by the table
         payment_method=row.method_id,
+        schedule_month=f"{row.schedule_month:%Y-%m}" if row.schedule_month else None,
         expected_on=row.expected_on,
         expected_why=row.expected_why,
         action_url=customers_link(context, account_id=row.account_id, recharge_id=row.id) if waits else None,

@@ -11,7 +11,7 @@ import ledger
 from commands.running import AsJson, database, out, print_json, run, settings
 from rules.money import Money
 from rules.thresholds import Threshold
-from store import accounts, auto_standing, payment_trail, recharges, retention
+from store import accounts, auto_standing, payment_schedules, payment_trail, recharges, retention
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 payment_app = typer.Typer(no_args_is_help=True, help="Payments.")
@@ -20,7 +20,7 @@ _BALANCES = ("available", "posted", "arriving", "provisional", "held", "at_risk"
 
 @account_app.command("show")
 def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA…")], as_json: AsJson = False) -> None:
-    """Show an account, its balances, alerts, and how its retention clock and auto-recharge stand."""
+    """Show an account, its balances, alerts, and how retention clock, auto-recharge and payment schedule stand."""
     given = settings()
 
     async def read() -> dict[str, Any]:
@@ -31,7 +31,10 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
             clock = await retention.running_clock(session, account_id)
             if account is None or book is None:
                 raise LookupError(f"there is no account {account_id}")
-            recharging = await auto_standing.standing(session, account, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            recharging = await auto_standing.standing(session, account, now=now)
+            largest = Money.parse(given.max_recharge).cents
+            monthly = await payment_schedules.standing(session, account, largest_cents=largest, now=now)
         money = {name: str(Money(getattr(book, name))) for name in _BALANCES}
         shown = ("id", "external_id", "name", "email", "timezone", "status", "status_reason", "created_at")
         return {
@@ -41,6 +44,8 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
             "retention_ends_at": clock.ends_at if clock else None,
             "auto_recharge": recharging.state,
             "auto_recharge_why": recharging.why,
+            "next_scheduled_debit_on": monthly.plan.next.debit_on if monthly.plan and monthly.plan.next else None,
+            "payment_schedule_why": monthly.why,
         }
 
     _print(run(read()), as_json=as_json)

@@ -14,7 +14,7 @@ from sqlmodel import col
 from models.account import Account
 from models.payment_schedule import PaymentSchedule
 from models.recharge import Recharge
-from rules import mandate_text, monthly
+from rules import mandate_text, monthly, monthly_words
 from rules.limits import MINIMUM_RECHARGE
 from rules.monthly import Change, Debit, Plan, Terms
 from store import accounts, bank_accounts, mandates, methods, recharges, schedule_news
@@ -28,6 +28,16 @@ class Wanted:
     enabled: bool
     terms: Terms
     bank_account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a schedule stands: its plan by the terms of now, the reasons in words, and a debit that is not final yet."""
+
+    row: PaymentSchedule | None
+    plan: Plan | None
+    why: str
+    in_flight: str | None
 
 
 async def find(session: AsyncSession, account_id: str) -> PaymentSchedule | None:
@@ -63,19 +73,20 @@ def plan_of(row: PaymentSchedule) -> Plan:
     return Plan(terms=terms, starts_at=row.starts_at, change=change, next=following)
 
 
-def shown(row: PaymentSchedule, *, now: datetime) -> Plan:
-    """The row as its terms stand now."""
-    return monthly.current(plan_of(row), now=now)
-
-
-async def against(session: AsyncSession, account: Account, row: PaymentSchedule, *, largest_cents: int) -> str | None:
-    """What would stand against the next debit if it were due now; None where nothing does, or it is paused."""
-    if row.next_amount_cents is None:
-        return None
-    return await obstacle(
-        session, account, bank_account_id=row.bank_account_id, amount_cents=row.next_amount_cents,
-        largest_cents=largest_cents,
-    )  # fmt: skip
+async def standing(session: AsyncSession, account: Account, *, largest_cents: int, now: datetime) -> Standing:
+    """How the account's schedule stands now."""
+    row, flying = await find(session, account.id), await in_flight(session, account.id)
+    if row is None:
+        return Standing(row=None, plan=None, why=monthly_words.why(None, now=now), in_flight=flying)
+    plan, against = monthly.current(plan_of(row), now=now), None
+    if plan.next is not None:
+        against = await obstacle(
+            session, account, bank_account_id=row.bank_account_id, amount_cents=plan.next.amount_cents,
+            largest_cents=largest_cents,
+        )  # fmt: skip
+    skipped = (row.skipped_month, row.skipped_reason) if row.skipped_month and row.skipped_reason else None
+    why = monthly_words.why(plan, now=now, skipped=skipped, against=against)
+    return Standing(row=row, plan=plan, why=why, in_flight=flying)
 
 
 async def put(session: AsyncSession, account_id: str, wanted: Wanted, *, now: datetime) -> PaymentSchedule:

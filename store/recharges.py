@@ -93,7 +93,7 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
     )
     await timeline.tell(
         session, account_id=row.account_id, recharge_id=row.id, key="created", what="created", now=now,
-        detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
+        detail=_asked(row),
     )  # fmt: skip
     await record_events.of_recharge(session, row, "created", now=now)
     await auto_news.recharge_changed(session, row, now=now)
@@ -115,6 +115,11 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         account_id=row.account_id,
     )
     return row, outbox_id
+
+
+def _asked(row: Recharge) -> str:
+    what = f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}"
+    return f"{what}, for {row.schedule_month:%B %Y}" if row.schedule_month else what
 
 
 async def find(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge | None:

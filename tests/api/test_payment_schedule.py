@@ -124,6 +124,8 @@ async def test_changed_while_this_months_debit_is_in_flight(api, call, payer, ba
     assert not await sweep(api, payer)
     seen = (await api.operator.get(f"/v1/accounts/{payer.account.id}/recharges/{recharge.id}")).json()
     assert (seen["kind"], seen["amount"], seen["payment_method"]) == ("scheduled", "50.00", bank)
+    assert seen["schedule_month"] == "2026-11"
+    assert seen["timeline"][0]["detail"] == "$50.00 by bank debit, for November 2026"
 
 
 async def test_deleted_while_this_months_debit_is_in_flight(api, call, payer, path, bank):
