@@ -94,6 +94,7 @@ _OF_KIND: dict[str, dict[str, Any]] = {
         "declined_name": "Example Savings Bank",
         "declined_last4": "6789",
         "declined_message": "The bank returned the debit: the bank account is closed (R02).",
+        "declined_retry": "other_method",
     },
     "scheduled_debit_skipped": {"reason": "method_blocked"},
     "retention_ended": {"balance_micros": 0},

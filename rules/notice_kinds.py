@@ -108,7 +108,7 @@ KINDS: dict[str, Kind] = {
         when="A recharge succeeded and its money can be spent.",
         subject="recharge",
         needs=_RECHARGE,
-        may=_METHOD_NAMES | {"declined_kind", "declined_name", "declined_last4", "declined_message"},
+        may=_METHOD_NAMES | {"declined_kind", "declined_name", "declined_last4", "declined_message", "declined_retry"},
     ),
     "recharge_failed": Kind(
         when="A recharge failed for good.",

@@ -129,6 +129,7 @@ async def _declined_first(session: AsyncSession, *, account_id: str, recharge_id
         "declined_name": method.get("method_name"),
         "declined_last4": method.get("method_last4"),
         "declined_message": failure.get("message"),
+        "declined_retry": failure.get("retry"),
     }
 
 

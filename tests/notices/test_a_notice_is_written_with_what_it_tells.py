@@ -38,6 +38,7 @@ async def test_the_facts_are_read_from_the_record(store, owner):
         "declined_name": None,
         "declined_last4": None,
         "declined_message": None,
+        "declined_retry": None,
     }
     assert (recipient["email"], recipient["state"]) == (owner.email, "pending")
     assert (hand_off["kind"], hand_off["workflow_id"]) == ("notice", f"notice/{notice_id}")

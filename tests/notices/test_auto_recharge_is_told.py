@@ -185,4 +185,5 @@ async def test_a_recharge_that_the_backup_paid_says_what_was_declined(store, own
         "declined_name": "visa",
         "declined_last4": "4242",
         "declined_message": "Insufficient funds.",
+        "declined_retry": "later",
     }

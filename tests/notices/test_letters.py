@@ -18,6 +18,7 @@ from rules.notices import NoticeFactsError, complete
 STEERING = {
     "bank_account",
     "declined_kind",
+    "declined_retry",
     "failure_retry",
     "method_kind",
     "microdeposit_type",
@@ -216,3 +217,13 @@ def test_a_declined_bank_debit_says_how_often_it_is_sent() -> None:
     assert "sent again twice at most" not in card
     assert "sent again twice at most" in bank
     assert "five declines" not in bank
+
+
+def test_a_recharge_paid_by_the_back_up_says_whether_the_first_method_is_asked_again() -> None:
+    gone = words(preview("recharge_settled").text)
+    assert "passed over from now on" in gone
+    assert "asked again" not in gone
+    may_pass = words(preview("recharge_settled", declined_retry="later").text)
+    assert "Next time the first one is asked again" in may_pass
+    assert "passed over" not in may_pass
+    assert "asked first" not in words(preview("recharge_settled", declined_kind=None).text)
