@@ -1,6 +1,16 @@
 """An episode of auto-recharge, the way it usually goes: usage takes the balance to the minimum, and money comes (D2)."""
 
-from tests.workflows.auto_recharging import available, bring_to, episode, episode_ended, only, ready, steps, triggers, until
+from tests.workflows.auto_recharging import (
+    available,
+    bring_to,
+    episode,
+    episode_ended,
+    only,
+    ready,
+    steps,
+    triggers,
+    until,
+)
 
 
 async def test_usage_reaches_the_minimum_and_three_activities_bring_the_money(house):
