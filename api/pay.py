@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.context import Context, get_context
+from api.handing import wake_its_run
 from api.updates import update
 from api.waiting import until
 from models.recharge import Recharge
@@ -84,10 +85,12 @@ async def _authenticate(context: Context, row: Recharge) -> None:
     """
     async with context.database.transaction() as session:
         asked_by = await attempts.newest_off_session(session, row)
-    await update(
+    state = await update(
         context, workflow_id=recharges.workflow_id(row), name="authenticate", argument=recharges.concerns(row),
         update_id=f"pay/{row.id}/{asked_by}",
     )  # fmt: skip
+    if state is None:
+        await wake_its_run(context, row)
 
 
 async def _look(context: Context, row: Recharge, *, told: str) -> str | None:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from api.access import Access, OwnAccount
 from api.context import Context, InContext
-from api.handing import hand_over_now
+from api.handing import hand_over_now, wake_its_run
 from api.idempotency import Claim, Intended, Intent, idempotent
 from api.recharge_shapes import NewRecharge, RechargesQuery, RechargeView, customers_link, shown, view
 from api.routing import router as make_router
@@ -110,6 +110,7 @@ async def cancel_recharge(
     else:
         row = await _known(context, account, recharge_id)
     if state is None and row.finished_at is None:
+        await wake_its_run(context, row)
         detail = "The payment has not begun yet; the same request again asks it."
         raise Problem("unavailable", detail, retry_after_seconds=5)
     if row.status != "canceled":
