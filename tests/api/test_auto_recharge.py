@@ -1,6 +1,6 @@
 """GET and PUT /v1/accounts/{id}/auto_recharge: D1 to D7 at the door."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -374,6 +374,37 @@ async def test_what_lifts_a_pause(api, owner):
             assert shown["decisions"][0]["what"] == "resumed"
         else:
             assert await owner.wakes() == 0
+
+
+async def test_a_limit_stands_in_the_way_until_its_window_the_balance_or_the_owner_changes_that(api, owner):
+    async def limited(until):
+        async with api.context.database.transaction() as session:
+            await auto_recharge.total(session, owner.account.id)
+            row = await auto_recharge.get(session, owner.account.id)
+            return await auto_story.limited(session, row, by="daily", until=until, why="Used up.", now=api.clock.now())
+
+    limits = {"daily": "60.00"}
+    await owner.set(**BOTH, limits=limits)
+    until = api.clock.now() + timedelta(hours=5)
+    assert await limited(until)
+    assert not await limited(until), "once for each window"
+    shown = await owner.shown()
+    assert (shown["state"], shown["limited_by"], shown["why"]) == ("limited", "daily", "Used up.")
+    assert shown["limited_until"] == until.isoformat().replace("+00:00", "Z")
+    await api.adjust(owner.account, "20.01")
+    assert ((await owner.shown())["state"], (await owner.shown())["limited_by"]) == ("watching", None)
+    await api.adjust(owner.account, "-0.01", kind="correction")
+    assert (await owner.shown())["state"] == "limited"
+    await owner.wakes()
+    raised = await owner.set(**BOTH, limits={"daily": "110.00"})
+    assert (raised["state"], raised["limited_until"], await owner.wakes()) == ("watching", None, 1)
+    assert not await limited(until), "of this window the owner was told already"
+    api.clock.advance(hours=6)
+    assert (await owner.shown())["state"] == "watching"
+    assert await limited(until + timedelta(days=1))
+    assert await owner.events() == ["updated", "limited", "updated", "limited"]
+    kinds = [row["kind"] for row in (await api.operator.get(f"/v1/accounts/{owner.account.id}/notices")).json()["data"]]
+    assert kinds.count("auto_recharge_limited") == 2
 
 
 async def test_a_failed_manual_recharge_lifts_nothing(owner):
