@@ -91,6 +91,19 @@ async def test_an_idempotency_key_of_a_caller_is_never_a_months(store, payer):
     assert not rows[0].idempotency_key.isascii(), "callers' keys are ASCII"
 
 
+async def test_only_a_debit_that_is_not_final_is_in_flight(store, payer):
+    await payer.put(15, now=NOW)
+    assert await payer.debit(now=at("2026-11-16"))
+    async with store.transaction() as session:
+        flying = await payment_schedules.in_flight(session, payer.account_id)
+        row = await recharges.locked(session, account_id=payer.account_id, recharge_id=flying)
+        await recharges.end(session, row, status="canceled", charge=None, failure=None, now=at("2026-11-17"))
+        assert await payment_schedules.in_flight(session, payer.account_id) is None
+    assert not await payer.debit(now=at("2026-11-18"))
+    await payer.put(25, now=at("2026-11-17"))
+    assert (await payer.row()).next_debit_on == date(2026, 12, 28), "a canceled debit keeps its month"
+
+
 async def test_two_missed_months_are_one_late_debit(payer):
     await payer.put(10, now=NOW)
     assert await payer.debit(now=at("2027-01-05", "15:00"))
@@ -188,6 +201,14 @@ async def test_an_amount_above_what_is_taken_by_now(payer):
     assert await payer.debit(now=at("2026-12-15"), largest_cents=500_00)
 
 
+async def test_an_amount_below_the_smallest_recharge(payer):
+    """Set while less was taken: by an older release."""
+    await payer.put(15, 24_99, now=NOW)
+    assert not await payer.debit(now=at("2026-11-16"))
+    assert (await payer.row()).skipped_reason == "amount_below_minimum"
+    assert await payer.months() == []
+
+
 async def test_an_amount_above_the_mandates_rule(store):
     payer = await open_payer(store, now=NOW, largest_cents=499_99)
     await payer.put(15, 500_00, now=NOW)
@@ -258,6 +279,10 @@ async def test_an_account_whose_debit_fails_keeps_nobody_waiting(store, monkeypa
     monkeypatch.setattr(payment_schedules, "debit", fails_for_one)
     hands, now = Scheduling(database=store, largest_cents=LARGEST), at("2026-11-16")
     assert await hands.debit_page(DebitsRef("", now)) == DebitsDone(last=payers[2].account_id, made=2, failed=1)
+    after = DebitsRef(payers[2].account_id, now)
+    assert await hands.debit_page(after) == DebitsDone(last=None), (
+        "one that fails does not keep the sweep going for ever"
+    )
     assert await payers[0].months() == [], "nothing of it is left"
     monkeypatch.setattr(payment_schedules, "debit", debit)
     assert await hands.debit_page(DebitsRef("", now)) == DebitsDone(last=payers[0].account_id, made=1)
