@@ -1,11 +1,10 @@
 """Why auto-recharge did what it did, in words for its owner."""
 
-from rules.declines import explain
 from rules.money import Money
 from rules.recharge_limits import Limited
 from rules.recharge_sizing import Size
 from rules.retry_ladder import Confirm
-from rules.wording import moment
+from rules.wording import moment, pause_trouble
 
 NO_METHOD = "There is no card that could be charged."
 SOON_ENOUGH = "The method declined a short while ago: it is not asked again before."
@@ -53,4 +52,4 @@ def paused(reason: str | None) -> str:
     """Nothing is left to try, or somebody canceled the recharge."""
     if reason is None:
         return "The recharge was canceled. Nothing is recharged by itself until you act."
-    return f"{explain(code=reason).message} Nothing is left to try: nothing is recharged by itself until you act."
+    return f"{pause_trouble(reason)} Nothing is left to try: nothing is recharged by itself until you act."
