@@ -22,17 +22,20 @@ from models.recharge import Recharge
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: A step takes a moment of real time, and Temporal's clock goes on meanwhile.
 SOON = timedelta(minutes=2)
+PATIENCE_SECONDS = 25
 DECLINES = "pm_card_chargeCustomerFail"
 ASKS = "pm_card_authenticationRequired"
 ASKS_THEN_DECLINES = "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"
 
 
 async def seen(read, check=bool):
-    """What ``read`` gives once ``check`` holds of it; no time is skipped, the test's time-out ends it."""
+    """What ``read`` gives once ``check`` holds of it; no time is skipped."""
+    ends = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while True:
         found = await read()
         if check(found):
             return found
+        assert asyncio.get_running_loop().time() < ends, f"never came: {found}"
         await asyncio.sleep(0.03)
 
 
@@ -82,11 +85,12 @@ async def bring_to(house, amount):
     await house.sync()
     if missing > 0:
         answer = await house.api.adjust(house.account, str(missing))
-    else:
+        assert answer.status_code == 201, answer.text
+    elif missing < 0:
         house.spent = getattr(house, "spent", 0) + 1
         body = {"amount": str(-missing), "reference": f"usage {house.spent}", "settled": True}
         answer = await house.api.operator.post(f"/v1/accounts/{house.account.id}/usage", json=body)
-    assert answer.status_code == 201, answer.text
+        assert answer.status_code == 201, answer.text
     await house.hand_on_crossings()
 
 
