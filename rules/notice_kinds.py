@@ -166,8 +166,8 @@ KINDS: dict[str, Kind] = {
     "payment_schedule_changed": Kind(
         when="Another amount or day was set for the payment schedule: told seven days ahead (requirement E13).",
         subject="bank_account",
-        needs=_BANK | {"amount_cents", "day_of_month", "before_amount_cents", "before_day_of_month", "effective_at"},
-        may=_BANK_NAMES | {"next_debit_on", "next_amount_cents"},
+        needs=_BANK | {"amount_cents", "day_of_month", "effective_at"},
+        may=_BANK_NAMES | {"before_amount_cents", "before_day_of_month", "next_debit_on", "next_amount_cents"},
         unsent="payment_schedule_change_unsent",
     ),
     "scheduled_debit_skipped": Kind(

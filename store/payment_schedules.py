@@ -107,7 +107,7 @@ async def put(session: AsyncSession, account_id: str, wanted: Wanted, *, now: da
     row.bank_account_id = wanted.bank_account_id
     await _keep(session, row, plan, now=now)
     if before is not None and monthly.is_changed(before, plan):
-        await schedule_news.changed(session, row, before, plan, now=now)
+        await schedule_news.changed(session, row, plan, now=now)
     await schedule_news.updated(session, row, plan, now=now)
     return row
 

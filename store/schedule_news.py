@@ -31,15 +31,16 @@ async def deleted(session: AsyncSession, account_id: str, *, in_flight: str | No
     await events.add(session, type="payment_schedule.deleted", account_id=account_id, data=data, now=now)
 
 
-async def changed(session: AsyncSession, row: PaymentSchedule, before: Plan, after: Plan, *, now: datetime) -> None:
+async def changed(session: AsyncSession, row: PaymentSchedule, after: Plan, *, now: datetime) -> None:
     """Another amount or day was asked for: a notice, seven days ahead (E13)."""
     following = after.next
+    until_then = after.terms if after.change and following else None  # a paused one debits nothing by its old terms
     facts = {
         "bank_account": row.bank_account_id,
         "day_of_month": str(after.wanted.day_of_month),
         "amount_cents": after.wanted.amount_cents,
-        "before_day_of_month": str(before.wanted.day_of_month),
-        "before_amount_cents": before.wanted.amount_cents,
+        "before_day_of_month": str(until_then.day_of_month) if until_then else None,
+        "before_amount_cents": until_then.amount_cents if until_then else None,
         "effective_at": max(after.starts_at, after.change.effective_at if after.change else now),
         "next_debit_on": following.debit_on if following else None,
         "next_amount_cents": following.amount_cents if following else None,

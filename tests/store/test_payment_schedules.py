@@ -235,6 +235,22 @@ async def test_a_changed_amount_is_told_at_once_and_debited_seven_days_later(pay
     assert (row.day_of_month, row.amount_cents, row.new_from) == (20, 80_00, None)
 
 
+async def test_the_mail_says_what_is_debited_until_then(payer):
+    """The terms that stand, not those that were asked for and taken back; none where nothing is debited."""
+    await payer.put(15, now=NOW)
+    await payer.put(20, 80_00, now=at("2026-11-02"))
+    await payer.put(21, 90_00, now=at("2026-11-03"))
+    await payer.put(15, 50_00, now=at("2026-11-04"))
+    await payer.put(15, 50_00, now=at("2026-11-05"), enabled=False)
+    await payer.put(15, 60_00, now=at("2026-11-06"))
+    told = await payer.notices("payment_schedule_changed")
+    assert [(one["amount_cents"], one["before_amount_cents"]) for one in told] == [
+        (80_00, 50_00), (90_00, 50_00), (50_00, None), (60_00, None),
+    ]  # fmt: skip
+    stands = [datetime.fromisoformat(one["effective_at"]) for one in told]
+    assert stands == [at("2026-11-09"), at("2026-11-10"), at("2026-11-04"), at("2026-11-13")]
+
+
 async def test_what_is_no_change_of_amount_or_day_tells_nothing(payer):
     await payer.put(15, now=NOW)
     await payer.put(15, now=NOW + timedelta(hours=1), enabled=False)
