@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -234,7 +235,7 @@ def main() -> None:
     settings = Settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except deployment.OtherDeploymentError as error:
         sys.exit(str(error))
 
