@@ -6,7 +6,8 @@ from rules import wording
 from rules.business_days import eastern_date, holiday_name
 from rules.monthly import Debit, Plan, nominal_moment
 
-_SKIPPED = {
+#: Why a debit is not made, as a part of a sentence.
+REASONS = {
     "account_closed": "the account is closed",
     "account_suspended": "the account is suspended",
     "amount_above_mandate": "the amount is above what the authorization for debits allows",
@@ -21,7 +22,7 @@ _SKIPPED = {
 
 def trouble(reason: str) -> str:
     """Why a debit was not made, as a part of a sentence."""
-    return _SKIPPED.get(reason, "the bank account cannot be debited")
+    return REASONS.get(reason, "the bank account cannot be debited")
 
 
 def month_name(month: date) -> str:

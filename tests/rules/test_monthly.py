@@ -6,6 +6,7 @@ The calendar is the hand-written table of ``test_e9_the_fourth_business_day``, a
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -369,3 +370,17 @@ def test_why_says_what_is_not_made():
     assert "It is late" in monthly_words.why(plan, now=at("2026-11-06 12:00"))
     resumed = put(put(plan, 5, 50, "2026-11-02 12:00", enabled=False), 5, 80, "2026-11-03 12:00")
     assert "not made before Tuesday, November 10, 2026" in monthly_words.why(resumed, now=at("2026-11-03 12:00"))
+
+
+def test_what_would_stand_against_it_is_said():
+    plan = begun(5, "2026-11-01 12:00")
+    said = monthly_words.why(plan, now=at("2026-11-01 12:00"), against="account_suspended")
+    assert said.endswith("As things stand nothing would be debited: the account is suspended.")
+    paused = monthly_words.why(monthly.paused(plan), now=at("2026-11-01 12:00"), against="account_suspended")
+    assert "As things stand" not in paused
+
+
+@pytest.mark.parametrize("reason", sorted(monthly_words.REASONS))
+def test_every_reason_is_on_the_page(reason):
+    page = (Path(__file__).parents[2] / "docs" / "payment-schedule.md").read_text(encoding="utf-8")
+    assert f"`{reason}`" in page

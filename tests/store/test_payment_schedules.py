@@ -10,6 +10,7 @@ import ledger
 from activities import scheduling
 from activities.scheduling import DebitsDone, DebitsRef, Scheduling
 from rules.business_days import EASTERN
+from rules.monthly_words import REASONS
 from store import payment_schedules, recharges
 from store.database import Database
 from tests.store.scheduling import LARGEST, open_payer
@@ -158,6 +159,7 @@ async def test_nothing_is_debited_the_owner_is_told_and_the_next_month_goes_on(p
     assert await payer.months() == []
     (told,) = await payer.notices("scheduled_debit_skipped")
     assert (told["reason"], told["nominal_on"], told["amount_cents"]) == (reason, "2026-11-15", 50_00)
+    assert reason in REASONS, "it has words"
     (event,) = await payer.events("payment_schedule.skipped")
     assert (event["reason"], event["nominal_on"], event["next_debit_on"]) == (reason, "2026-11-15", "2026-12-15")
     row = await payer.row()
