@@ -38,7 +38,7 @@ async def begin(
     now: datetime,
 ) -> Begun:
     """Write attempt ``number`` unless it is there already; its method becomes the recharge's."""
-    before = await _attempt(session, row, number - 1)
+    before = await _attempt(session, row, number - 1) if number > 1 else None
     there = await _attempt(session, row, number)
     if there is None:
         await _switch(session, row, method_id, number=number, now=now)

@@ -18,6 +18,7 @@ from rules.recharge_sizing import size
 from rules.retry_ladder import AwaitCustomer, Confirm, Drop, GiveUp, Wait
 from store import attempts, auto_facts, auto_limits, auto_recharge, auto_story, recharges
 from store.auto_facts import Terms, kind_of
+from store.auto_recharge import Total
 from store.ids import new_id
 
 
@@ -38,21 +39,23 @@ async def begin(session: AsyncSession, account_id: str, *, terms: Terms, now: da
     if (standing := _at_rest(row, account, total.micros)) is not None:
         await _calm(session, row)
         return Begun(standing=standing)
-    return await _anew(session, row, account, total_micros=total.micros, terms=terms, now=now)
+    return await _anew(session, row, account, total, terms=terms, now=now)
 
 
 async def _anew(
-    session: AsyncSession, row: AutoRecharge, account: Account, *, total_micros: int, terms: Terms, now: datetime
+    session: AsyncSession, row: AutoRecharge, account: Account, total: Total, *, terms: Terms, now: datetime
 ) -> Begun:
     """T is at or below the minimum and nothing is open: what the ladder says, for the episode may have begun before."""
     primary = await auto_recharge.primary(session, row) or row.backup_method_id
     if primary is None:
         return await _pause(session, row, "no_payment_method", episode_words.NO_METHOD, now=now)
-    episode = await auto_facts.episode(session, row, primary=primary, recharge=None, terms=terms)
+    episode = await auto_facts.episode(
+        session, row, account=account, total=total, primary=primary, recharge=None, terms=terms
+    )  # fmt: skip
     decision = await auto_facts.kept_away(session, account.id, retry_ladder.decide(episode, now=now), now=now)
     match decision:
         case Confirm():
-            return await _charge(session, row, account, decision, total_micros=total_micros, terms=terms, now=now)
+            return await _charge(session, row, account, decision, total_micros=total.micros, terms=terms, now=now)
         case GiveUp():
             return await _pause(session, row, decision.reason, decision.why, now=now)
         case Drop():

@@ -38,7 +38,11 @@ async def decide(
     if row is None or recharge.payment_intent is None or recharge.status not in recharges.OPEN:
         return Next(turn="give_up", reason=code or "payment_not_created")
     primary = await auto_recharge.primary(session, row) or row.backup_method_id or recharge.method_id
-    episode = await auto_facts.episode(session, row, primary=primary, recharge=recharge, terms=terms)
+    account = await session.get_one(Account, account_id, populate_existing=True)
+    total = await auto_recharge.total(session, account_id)
+    episode = await auto_facts.episode(
+        session, row, account=account, total=total, primary=primary, recharge=recharge, terms=terms
+    )  # fmt: skip
     decision = await auto_facts.kept_away(session, account_id, retry_ladder.decide(episode, now=now), now=now)
     return await _turn(session, row, recharge, decision, now=now)
 

@@ -21,7 +21,8 @@ from rules.episodes import Try
 from rules.mandate_text import largest_cents
 from rules.recharge_sizing import cap_cents
 from rules.retry_ladder import RATE_LIMIT_WAIT, Confirm, Decision, Episode, MethodKind, Stop, Tried, Trigger, Wait
-from store import auto_recharge, mandates, methods
+from store import mandates, methods
+from store.auto_recharge import Total
 
 #: Failures of ours: the bank or issuer was never asked, so that there is nothing to keep away from.
 _OURS = "method_"
@@ -59,11 +60,16 @@ async def _mandate_cents(session: AsyncSession, account_id: str, method_id: str)
 
 
 async def episode(
-    session: AsyncSession, row: AutoRecharge, *, primary: str, recharge: Recharge | None, terms: Terms
+    session: AsyncSession,
+    row: AutoRecharge,
+    *,
+    account: Account,
+    total: Total,
+    primary: str,
+    recharge: Recharge | None,
+    terms: Terms,
 ) -> Episode:
     """The account's episode as it stands; ``recharge`` is the automatic one that is open, if any."""
-    account = await session.get_one(Account, row.account_id, populate_existing=True)
-    total = await auto_recharge.total(session, row.account_id)
     counted = recharge.amount_cents if recharge is not None and recharge.status == "processing" else 0
     return Episode(
         primary=primary,
