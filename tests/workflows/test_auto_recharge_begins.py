@@ -1,9 +1,8 @@
-"""An episode of auto-recharge, the way it usually goes: usage takes the balance to the minimum, and money comes (D2)."""
+"""An episode of auto-recharge, the way it usually goes: usage takes the balance to the minimum, money comes (D2)."""
 
 from tests.workflows.auto_recharging import (
     available,
     bring_to,
-    episode,
     episode_ended,
     only,
     ready,
