@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     )
     max_recharge: str = Field(default="10000.00", description="largest recharge in dollars (rule C2)")
     bank_code_attempts: int = Field(default=5, ge=1, le=10, description="wrong codes allowed (rule E4)")
+    retry_ladder: str = Field(
+        default="1h,1d,3d",
+        pattern=r"^[1-9][0-9]{0,4}[mhd](, ?[1-9][0-9]{0,4}[mhd]){0,3}$",
+        description="when auto-recharge tries again: spans after the last decline, 15m to 30d, at most four (rule D6)",
+    )
     retention_days: int = Field(default=30, ge=1, le=3650, description="from balance zero to its end (rule B2)")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
     log_format: Literal["json", "console"] = Field(default="json", description="shape of log lines")

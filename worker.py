@@ -12,21 +12,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.auto_recharging import AutoRecharging
 from activities.bank_care import BankCare
 from activities.bank_entries import BankEntries
 from activities.bank_verifying import BankVerifying
 from activities.cards import Cards
 from activities.charging import Charging
+from activities.gathered import activities_of
 from activities.heartbeats import Heartbeats
 from activities.notifying import Notifying
 from activities.recommending import Recommending
 from activities.retaining import Retaining
+from activities.scheduling import Scheduling
 from activities.settling import Settling
 from activities.webhooks import Webhooks
 from gateways.mail import Mailer, MailServer
@@ -34,16 +38,21 @@ from gateways.processor import Processor
 from gateways.stripe import StripeProcessor
 from gateways.webhooks import WebhookSender
 from relay.running import CHANNELS, relaying
+from rules.durations import parse_ladder
+from rules.money import Money
 from settings import Settings
 from store import deployment
+from store.auto_facts import Terms
 from store.database import Database, DatabaseUnavailableError, Listener
 from store.seals import Seal
 from telemetry import logs
 from workflows import schedules
+from workflows.auto_recharge import AutoRecharge
 from workflows.bank_removal import BankRemoval
 from workflows.bank_review import BankReview
 from workflows.bank_verification import BankVerification
 from workflows.cluster import cluster_of, connect, leave
+from workflows.monthly_sweep import MonthlySweep
 from workflows.notice import Notice
 from workflows.payment_method import PaymentMethod
 from workflows.recharge import Recharge
@@ -53,7 +62,7 @@ from workflows.webhook import Webhook, webhook_queue
 
 log = structlog.get_logger(__name__)
 WORKFLOWS: Sequence[type] = (
-    *(BankRemoval, BankReview, BankVerification, Notice),
+    *(AutoRecharge, BankRemoval, BankReview, BankVerification, MonthlySweep, Notice),
     *(PaymentMethod, Recharge, RecommendationSweep, Retention, Webhook),
 )
 GRACE = timedelta(seconds=30)
@@ -83,12 +92,6 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         ),
         sender=settings.mail_from,
     )
-    charging = Charging(database=database, processor=processor, link_key=link_key, public_url=public_url)
-    settling = Settling(database=database)
-    cards = Cards(database=database, processor=processor)
-    verifying = BankVerifying(database=database, processor=processor)
-    entries = BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value()))
-    bank_care = BankCare(database=database, processor=processor)
     notifying = Notifying(
         database=database,
         mailer=mailer,
@@ -96,27 +99,22 @@ def activities(settings: Settings, *, database: Database, processor: Processor) 
         link_key=link_key,
         public_url=public_url,
     )
-    return [
-        charging.create_intent,
-        charging.confirm,
-        charging.look,
-        charging.cancel,
-        settling.finish,
-        settling.report_overdue,
-        cards.attach_card,
-        cards.detach_card,
-        cards.refresh_card,
-        verifying.begin_verification,
-        verifying.look_at_verification,
-        verifying.remind,
-        verifying.expire_verification,
-        entries.try_entry,
-        bank_care.review_bank,
-        bank_care.remove_bank,
-        notifying.deliver,
-        Recommending(database=database).recommend_page,
-        Retaining(database=database).look,
-    ]
+    max_recharge = Money.parse(settings.max_recharge).cents
+    return activities_of(
+        AutoRecharging(
+            database=database, terms=Terms(max_recharge_cents=max_recharge, ladder=parse_ladder(settings.retry_ladder))
+        ),
+        Charging(database=database, processor=processor, link_key=link_key, public_url=public_url),
+        Settling(database=database),
+        Cards(database=database, processor=processor),
+        BankVerifying(database=database, processor=processor),
+        BankEntries(database=database, processor=processor, seal=Seal(settings.seal_key.get_secret_value())),
+        BankCare(database=database, processor=processor),
+        notifying,
+        Recommending(database=database),
+        Retaining(database=database),
+        Scheduling(database=database, largest_cents=max_recharge),
+    )
 
 
 def webhooks(settings: Settings, *, database: Database) -> Webhooks:
@@ -237,7 +235,7 @@ def main() -> None:
     settings = Settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except deployment.OtherDeploymentError as error:
         sys.exit(str(error))
 

@@ -10,12 +10,14 @@ from functools import partial
 
 from temporalio import activity
 
+from activities import intents
 from activities.keys import keyed
 from gateways.processor import Intent, Processor, ProcessorRefusedError
 from models.recharge import Recharge
 from rules.declines import Decline, explain
 from rules.outcomes import Outcome, State, state_of
 from rules.pay_links import digest, pay_token
+from rules.retry_ladder import Trigger
 from store import attempts, customers, methods, notices, recharges
 from store.database import AsyncSession, Database
 
@@ -34,11 +36,14 @@ class RechargeRef:
 
 @dataclass(frozen=True)
 class Confirm:
-    """One numbered confirm."""
+    """One numbered confirm: by which method (None: the recharge's own), what led to it, at which balance step (D6)."""
 
     recharge: RechargeRef
     attempt: int
     off_session: bool = True
+    method_id: str | None = None
+    trigger: Trigger | None = None
+    step_percent: int | None = None
 
 
 class Charging:
@@ -53,23 +58,37 @@ class Charging:
     @activity.defn
     async def create_intent(self, ref: RechargeRef) -> Outcome:
         """Make the recharge's one PaymentIntent, or find it, and keep its id before anything is confirmed."""
+        made = await self._make(ref)
+        if isinstance(made, Outcome):
+            return made
+        if made is not None:
+            await self._save(ref, made)
+        return Outcome(state=State.UNCONFIRMED, attempt=0)
+
+    @activity.defn
+    async def charge(self, request: Confirm) -> Outcome:
+        """``create_intent`` and ``confirm`` as one step: nothing is confirmed before its id is kept."""
+        made = await self._make(request.recharge)
+        return made if isinstance(made, Outcome) else await self._attempt(request, made=made)
+
+    async def _make(self, ref: RechargeRef) -> Intent | Outcome | None:
+        """The new intent, or the one that a run left unnamed; None where there is one; the outcome where refused."""
         async with self._database.transaction() as session:
             row = await recharges.get(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
             customer = await customers.find(session, ref.account_id)
         if row.payment_intent is not None or customer is None:
-            return Outcome(state=State.UNCONFIRMED, attempt=0)
+            return None
         # A first try of a young row has nothing to find, and its key, being remembered for a day, guards it. Any other
         # try looks first: it may be a customer with thousands of payments, so this is not done for nothing.
         looks = activity.info().attempt > 1 or ref.now - row.created_at > FIRST_TRY
         intent = await self._only_intent(row, customer) if looks else None
-        if intent is None:
-            try:
-                create = partial(self._create, row, customer)
-                intent = await (keyed(row.id, create) if looks else create(row.id))
-            except ProcessorRefusedError as error:
-                return Outcome(state=State.DECLINED, attempt=0, failure_code=error.code)
-        await self._save(ref, intent)
-        return Outcome(state=State.UNCONFIRMED, attempt=0)
+        if intent is not None:
+            return intent
+        try:
+            create = partial(self._create, row, customer)
+            return await (keyed(row.id, create) if looks else create(row.id))
+        except ProcessorRefusedError as error:
+            return Outcome(state=State.DECLINED, attempt=0, failure_code=error.code)
 
     async def _create(self, row: Recharge, customer: str, key: str) -> Intent:
         metadata = {"account": row.account_id, "recharge": row.id}
@@ -97,39 +116,44 @@ class Charging:
     @activity.defn
     async def confirm(self, request: Confirm) -> Outcome:
         """Confirm the intent for the numbered attempt, unless that has happened already."""
+        return await self._attempt(request)
+
+    async def _attempt(self, request: Confirm, *, made: Intent | None = None) -> Outcome:
+        """The numbered confirm, of the intent that was just ``made`` or of the one in our row, looked at first."""
         # A try that waited for the processor counts from its own time: the cut-off may have passed since (E9).
         tried_at = max(request.recharge.now, activity.info().current_attempt_scheduled_time)
         ref = replace(request.recharge, now=tried_at)
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            method = await methods.find(session, account_id=row.account_id, method_id=row.method_id)
+            if made is not None and row.payment_intent is None:
+                await recharges.save_intent(session, row, made.id, now=ref.now)
+            asked = request.method_id or await attempts.method_of(session, row, off_session=request.off_session)
             begun = await attempts.begin(
-                session,
-                row,
-                number=request.attempt,
-                method_id=row.method_id,
-                off_session=request.off_session,
-                now=ref.now,
-            )
+                session, row, number=request.attempt, method_id=asked, off_session=request.off_session,
+                trigger=request.trigger or ("first" if request.off_session else "customer"),
+                step_percent=request.step_percent, now=ref.now,
+            )  # fmt: skip
+            method = await methods.find(session, account_id=row.account_id, method_id=begun.method_id)
         if row.payment_intent is None:
             return Outcome(state=State.DECLINED, attempt=request.attempt, failure_code="payment_not_created")
-        intent = await self._processor.retrieve_intent(row.payment_intent)
+        intent = made if made is not None and made.id == row.payment_intent else None
+        intent = intent or await self._processor.retrieve_intent(row.payment_intent)
         failure = None
-        ran = intent.latest_charge != begun.previous_charge or intent.status not in _WAITS_FOR_CONFIRM
-        if not ran and not _altered(row, intent):
+        ran = intent.latest_charge != begun.previous_charge or not intents.waits_for_confirm(intent)
+        if not ran and not intents.altered(row, intent):
             if isinstance(method, methods.ChargeableMethod):
-                intent, failure = await self._confirm(row, intent, method.payment_method, request)
+                intent, failure = await self._confirm(row, intent, method, request)
             else:
                 failure = explain(code=method.reason if method else "method_removed")
         return await self._record(ref, intent, attempt=request.attempt, failure=failure)
 
     async def _confirm(
-        self, row: Recharge, intent: Intent, payment_method: str, request: Confirm
+        self, row: Recharge, intent: Intent, method: methods.ChargeableMethod, request: Confirm
     ) -> tuple[Intent, Decline | None]:
         async def call(key: str) -> Intent:
             return await self._processor.confirm_intent(
                 intent.id,
-                payment_method=payment_method,
+                payment_method=method.payment_method,
                 off_session=request.off_session,
                 return_url=self._return_url(row),
                 key=key,
@@ -138,12 +162,12 @@ class Charging:
         try:
             return await keyed(f"{row.id}/{request.attempt}", call), None
         except ProcessorRefusedError as error:
-            return intent, explain(code=await self._out_of_use(row) or error.code)
+            return intent, explain(code=await self._out_of_use(row, method.id) or error.code)
 
-    async def _out_of_use(self, row: Recharge) -> str | None:
+    async def _out_of_use(self, row: Recharge, method_id: str) -> str | None:
         """Why the method may not be charged any more: it may have been removed after it was read."""
         async with self._database.transaction() as session:
-            method = await methods.find(session, account_id=row.account_id, method_id=row.method_id)
+            method = await methods.find(session, account_id=row.account_id, method_id=method_id)
         if isinstance(method, methods.ChargeableMethod):
             return None
         return method.reason if method else "method_removed"
@@ -181,8 +205,8 @@ class Charging:
         token = pay_token(self._link_key, account_id=ref.account_id, recharge_id=ref.recharge_id)
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            altered = _altered(row, intent)
-            failure = explain(code="payment_altered") if altered else failure or _decline(intent)
+            altered = intents.altered(row, intent)
+            failure = explain(code="payment_altered") if altered else failure or intents.decline(intent)
             code = failure.code if failure else None
             state = state_of(status=intent.status, failure_code=code, attempted=attempt > 0)
             outcome = await attempts.record(
@@ -201,14 +225,6 @@ class Charging:
         return f"{self._public_url}/pay/{token}/done"
 
 
-_WAITS_FOR_CONFIRM = frozenset({"requires_payment_method", "requires_confirmation"})
-
-
-def _altered(row: Recharge, intent: Intent) -> bool:
-    """Whether the intent could take other money than the recharge is for; a canceled one takes none."""
-    return intent.status != "canceled" and (intent.amount_cents, intent.currency) != (row.amount_cents, row.currency)
-
-
 async def _tell(session: AsyncSession, row: Recharge, outcome: Outcome, *, now: datetime) -> None:
     """Ask the customer to confirm; tell operators, once a day, of a payment that somebody changed."""
     facts = {"recharge": row.id}
@@ -219,14 +235,3 @@ async def _tell(session: AsyncSession, row: Recharge, outcome: Outcome, *, now: 
         await notices.add(
             session, account_id=row.account_id, kind="recharge_altered", cause=cause, facts=facts, now=now
         )
-
-
-def _decline(intent: Intent) -> Decline | None:
-    if intent.failure is None:
-        return None
-    return explain(
-        code=intent.failure.code,
-        decline_code=intent.failure.decline_code,
-        network_decline_code=intent.failure.network_decline_code,
-        advice_code=intent.failure.advice_code,
-    )

@@ -1,4 +1,7 @@
-"""Heartbeats for every activity that has a heartbeat timeout: a killed worker is noticed in seconds, not at the end."""
+"""Heartbeats for every activity that has a heartbeat timeout: a killed worker is noticed in seconds, not at the end.
+
+A step that is over before the first is due sends none: each is a call to the server, and may be paid for.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -9,7 +12,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 
 class Heartbeats(Interceptor):
-    """Beats three times in each heartbeat timeout while the activity runs."""
+    """Beats three times in each heartbeat timeout while the activity runs, for the first time after a third of it."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """The activity with a heart."""
@@ -30,5 +33,5 @@ class _Beating(ActivityInboundInterceptor):
 
 async def _beat(every: timedelta) -> None:
     while True:
-        activity.heartbeat()
         await asyncio.sleep(every.total_seconds())
+        activity.heartbeat()

@@ -63,11 +63,14 @@ async def get_balance(account: OwnAccount, context: InContext) -> BalanceView:
     """Show what an account may spend, what is on its way, and why."""
     async with context.database.transaction() as session:
         book = await ledger.balances(session, account.id)
-        pending = await pending_items(session, account.id)
+        unfinished = await pending_items(session, account.id)
         # Money ends the clock at once, though its row hears of it a moment later.
         clock = await running_clock(session, account.id) if book and book.available <= 0 else None
     if book is None:
         raise LookupError("an account without a balance row")
+    # What waits for the customer is not on its way: it may never come.
+    pending = [recharge for recharge in unfinished if recharge.status == "processing"]
+    awaited = sum(Money.from_cents(recharge.amount_cents).micros for recharge in unfinished if recharge not in pending)
     available, posted = Money(book.available), Money(book.posted)
     provisional, held = Money(book.provisional), Money(book.held)
     why = balance.reasons(posted=posted, provisional=provisional, held=held, pending_count=len(pending))
@@ -78,7 +81,7 @@ async def get_balance(account: OwnAccount, context: InContext) -> BalanceView:
         status=balance.status(account_status=account.status, available=available),
         available=available,
         posted=posted,
-        pending=Money(book.arriving),
+        pending=Money(book.arriving - awaited),
         provisional=provisional,
         held=held,
         at_risk=Money(book.at_risk),
@@ -89,10 +92,7 @@ async def get_balance(account: OwnAccount, context: InContext) -> BalanceView:
 
 
 def _item(recharge: Recharge) -> PendingItem:
-    if recharge.status == "requires_action":
-        why = "The customer has to finish this payment by its link."
-    else:
-        why = recharge.expected_why or "The processor has not answered yet."
+    why = recharge.expected_why or "The processor has not answered yet."
     return PendingItem(
         recharge=recharge.id, amount=Money.from_cents(recharge.amount_cents), expected_on=recharge.expected_on, why=why
     )

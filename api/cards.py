@@ -134,7 +134,7 @@ async def make_default(
         card = _known(await cards.locked(session, account_id=account.id, card_id=card_id))
         if card.status != "active" or card.removal_requested_at is not None:
             raise Problem("payment_method_not_usable", "Only an active card can be the default.", param="card_id")
-        await cards.make_default(session, card)
+        await cards.make_default(session, card, now=now)
         if caller.is_operator:
             await audit.record(session, caller, "card.made_default", now=now, account_id=account.id, object_id=card.id)
     return _view(card, livemode=context.livemode)

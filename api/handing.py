@@ -5,7 +5,8 @@ import asyncio
 import structlog
 
 from api.context import Context
-from store import outbox
+from models.recharge import Recharge
+from store import auto_recharge, outbox
 from workflows.starting import hand_over
 
 log = structlog.get_logger("api")
@@ -40,3 +41,12 @@ async def hand_over_now(context: Context, outbox_id: str | None) -> None:
     except Exception as error:  # noqa: BLE001 - the row is committed: whatever this is, the relay has it next
         context.hands_off_until = clock() + REST_SECONDS
         log.warning("left_to_the_relay", outbox_id=outbox_id, error=type(error).__name__)
+
+
+async def wake_its_run(context: Context, row: Recharge) -> None:
+    """Let an automatic recharge that no run answers for be taken up: its run was lost, or has not begun yet."""
+    if row.kind != "auto":
+        return
+    async with context.database.transaction() as session:
+        outbox_id = await auto_recharge.wake(session, row.account_id, now=context.now())
+    await hand_over_now(context, outbox_id)

@@ -10,13 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.context import Context, get_context
+from api.handing import wake_its_run
 from api.updates import update
 from api.waiting import until
 from models.recharge import Recharge
 from rules.money import Money
 from rules.pay_links import digest
 from rules.problems import Problem
-from store import recharges
+from store import attempts, recharges
 from store.database import DatabaseUnavailableError
 
 log = structlog.get_logger("api")
@@ -42,8 +43,7 @@ async def pay(token: str, request: Request) -> Response:
         if row is None:
             return _page("unknown", status=404)
         if row.status == "requires_action" and row.action_url is None and not _is_late(context, row):
-            # One id for one confirm: a second tab, or a second click, joins the first.
-            await update(context, workflow_id=f"recharge/{row.id}", name="authenticate", update_id=f"pay/{row.id}")
+            await _authenticate(context, row)
             row = await _settled(context, row)
     except (Problem, DatabaseUnavailableError) as error:
         return _busy(error)
@@ -78,6 +78,21 @@ async def _of_token(context: Context, token: str) -> Recharge | None:
         return await recharges.by_action_digest(session, digest(token))
 
 
+async def _authenticate(context: Context, row: Recharge) -> None:
+    """Confirm with the customer at hand. One id for one confirm: a second tab, or a second click, joins the first.
+
+    A try without the customer in between (the back-up, a balance step) may need them once more, under another id.
+    """
+    async with context.database.transaction() as session:
+        asked_by = await attempts.newest_off_session(session, row)
+    state = await update(
+        context, workflow_id=recharges.workflow_id(row), name="authenticate", argument=recharges.concerns(row),
+        update_id=f"pay/{row.id}/{asked_by}",
+    )  # fmt: skip
+    if state is None:
+        await wake_its_run(context, row)
+
+
 async def _look(context: Context, row: Recharge, *, told: str) -> str | None:
     """How the payment stands, None when nobody says. The webhook says the same, perhaps later.
 
@@ -89,7 +104,8 @@ async def _look(context: Context, row: Recharge, *, told: str) -> str | None:
         word = told if told in {"succeeded", "failed", "pending"} else "none"
         with suppress(Problem):
             return await update(
-                context, workflow_id=f"recharge/{row.id}", name="look_now", update_id=f"look/{row.id}/{word}/{moment}"
+                context, workflow_id=recharges.workflow_id(row), name="look_now", argument=recharges.concerns(row),
+                update_id=f"look/{row.id}/{word}/{moment}",
             )  # fmt: skip
     return None
 

@@ -15,7 +15,7 @@ from models.recharge import Recharge
 from models.timeline import TimelineEntry
 from rules.money import Money
 from rules.pay_links import pay_token
-from store import timeline
+from store import recharges, timeline
 
 Kind = Literal["manual", "auto", "scheduled"]
 Status = Literal["processing", "requires_action", "succeeded", "failed", "canceled", "returned"]
@@ -64,6 +64,9 @@ class RechargeView(Resource):
     currency: str
     status: Status
     payment_method: str
+    schedule_month: str | None = Field(
+        description="Of kind `scheduled`: the month whose one debit it is, such as `2026-11`"
+    )
     expected_on: date | None = Field(description="The business day on which the bank's answer is expected")
     expected_why: str | None
     action_url: str | None = Field(description="Where the customer finishes the payment, while that is needed")
@@ -104,6 +107,7 @@ def shown(context: Context, row: Recharge, happened: Sequence[TimelineEntry]) ->
         currency=row.currency,
         status=row.status,  # pyright: ignore[reportArgumentType] - checked by the table
         payment_method=row.method_id,
+        schedule_month=f"{row.schedule_month:%Y-%m}" if row.schedule_month else None,
         expected_on=row.expected_on,
         expected_why=row.expected_why,
         action_url=customers_link(context, account_id=row.account_id, recharge_id=row.id) if waits else None,
@@ -127,7 +131,7 @@ def customers_link(context: Context, *, account_id: str, recharge_id: str) -> st
 
 
 def _workflow(context: Context, row: Recharge) -> WorkflowView:
-    workflow_id = f"recharge/{row.id}"
+    workflow_id = recharges.workflow_id(row)
     ui = str(context.settings.temporal_ui_url).rstrip("/")
     namespace = quote(context.settings.temporal_namespace, safe="")
     return WorkflowView(id=workflow_id, url=f"{ui}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}")

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from api.access import Access, OwnAccount
 from api.context import Context, InContext
-from api.handing import hand_over_now
+from api.handing import hand_over_now, wake_its_run
 from api.idempotency import Claim, Intended, Intent, idempotent
 from api.recharge_shapes import NewRecharge, RechargesQuery, RechargeView, customers_link, shown, view
 from api.routing import router as make_router
@@ -102,12 +102,15 @@ async def cancel_recharge(
             await audit.record(
                 session, caller, "recharge.cancel_asked", now=context.now(), account_id=account.id, object_id=row.id
             )
-    state = await update(context, workflow_id=f"recharge/{row.id}", name="cancel")
+    state = await update(
+        context, workflow_id=recharges.workflow_id(row), name="cancel", argument=recharges.concerns(row)
+    )
     if state == "canceled":
         row = await _ended(context, row)
     else:
         row = await _known(context, account, recharge_id)
     if state is None and row.finished_at is None:
+        await wake_its_run(context, row)
         detail = "The payment has not begun yet; the same request again asks it."
         raise Problem("unavailable", detail, retry_after_seconds=5)
     if row.status != "canceled":

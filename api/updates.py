@@ -21,7 +21,7 @@ _ENDED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
 async def update(
     context: Context, *, workflow_id: str, name: str, argument: object | None = None, update_id: str | None = None
 ) -> str | None:
-    """What the running workflow answers to the update ``name``; None when no such workflow runs any more.
+    """What the running workflow answers to the update ``name``; None when none runs that carries what is asked for.
 
     With an ``update_id`` of our rows, sending it again has one effect. Raises Problem ``unavailable`` when no worker
     answers in time; the update may still run then.
@@ -31,7 +31,9 @@ async def update(
     arguments = [] if argument is None else [argument]
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return await handle.execute_update(name, args=arguments, id=update_id or uuid4().hex, result_type=str)
+            return await handle.execute_update(
+                name, args=arguments, id=update_id or uuid4().hex, result_type=str | None
+            )
     except WorkflowUpdateFailedError as error:
         if isinstance(error.cause, ApplicationError) and error.cause.type == _ENDED_MEANWHILE:
             return None

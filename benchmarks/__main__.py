@@ -11,7 +11,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks import batch, crossings, growth, http, ledger_alone, machine, mailing, report, stack
+from benchmarks import batch, crossings, episodes, growth, http, ledger_alone, machine, mailing, report, stack
 from benchmarks.bench import Bench, picks, unknown
 from benchmarks.figures import Figure
 from benchmarks.peers import hordak, pgledger
@@ -49,6 +49,7 @@ def _sections(options: Options) -> list[Section]:
         Section(batch.KEYS, batch.SECONDS, batch.run),
         Section(crossings.KEYS, crossings.SECONDS, crossings.run),
         Section(mailing.KEYS, mailing.SECONDS, mailing.run),
+        Section(episodes.KEYS, episodes.SECONDS, episodes.run),
         Section(pgledger.KEYS, pgledger.SECONDS, lambda bench: pgledger.run(bench, options.pgledger_sql)),
         Section(hordak.KEYS, hordak.SECONDS, hordak.run),
         Section(growth.KEYS, growth.SECONDS, growth.run),

@@ -17,7 +17,7 @@ from benchmarks.stack import Book
 from sandbox.part import Part, running
 from sandbox.ports import HOST, free_ports
 
-_ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def api(book: Book, folder: Path) -> AsyncGenerator[int]:
         "PREPAY_DATABASE_OWNER_URL": book.owner_url,
         "PREPAY_API_PORT": str(port),
         "PREPAY_LOG_LEVEL": "INFO",
-        "PYTHONPATH": str(_ROOT),
+        "PYTHONPATH": str(ROOT),
     }
 
     async def healthy() -> bool:
@@ -61,7 +61,7 @@ async def load(job: Job) -> Loaded:
     """Run a job in a process of its own. Raises RuntimeError when it ends badly."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.load"),
-        cwd=_ROOT,
+        cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -73,4 +73,8 @@ TARGETS = {
     ),
     "T23": _most("from a charge that crosses an alert to its mail taken, p50, ms", "SMTP alone, p50", 30),
     "T23 p99": _most("the same, p99, ms", "SMTP alone, p99", 30),
+    "T24 events": _most("history events of an auto-recharge that succeeds", "bare workflow of three activities", 1.1),
+    "T24 actions": _most("Temporal actions of the same", "bare workflow of three activities", 1.25),
+    "T25": Target("auto-recharges by card, from trigger to credit, 64 in flight", "the bare workflow, 64", 0.6),
+    "T25 mails": Target("the same, each with its mail", "the bare workflow, 64", 0.4),
 }

@@ -10,7 +10,7 @@ from rich.table import Table
 from commands.running import AsJson, database, out, print_json, refuse, run, settings
 from models.notice import Notice, NoticeRecipient
 from rules.money import Money
-from rules.notices import KINDS
+from rules.notice_kinds import KINDS
 from store import accounts
 from store import notices as rows
 from store.paging import Page

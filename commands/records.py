@@ -1,5 +1,6 @@
 """``prepay account …`` and ``prepay payment …``: what is known of one, read from the database."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import ledger
 from commands.running import AsJson, database, out, print_json, run, settings
 from rules.money import Money
 from rules.thresholds import Threshold
-from store import accounts, payment_trail, retention
+from store import accounts, auto_standing, payment_schedules, payment_trail, recharges, retention
 
 account_app = typer.Typer(no_args_is_help=True, help="Accounts.")
 payment_app = typer.Typer(no_args_is_help=True, help="Payments.")
@@ -19,7 +20,7 @@ _BALANCES = ("available", "posted", "arriving", "provisional", "held", "at_risk"
 
 @account_app.command("show")
 def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA…")], as_json: AsJson = False) -> None:
-    """Show an account, its balances, the amounts at which alerts go out, and until when a retention clock runs."""
+    """Show an account, its balances, alerts, and how retention clock, auto-recharge and payment schedule stand."""
     given = settings()
 
     async def read() -> dict[str, Any]:
@@ -28,8 +29,12 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
             book = await ledger.balances(session, account_id)
             watched = await ledger.watched(session, account_id, Threshold.ALERT)
             clock = await retention.running_clock(session, account_id)
-        if account is None or book is None:
-            raise LookupError(f"there is no account {account_id}")
+            if account is None or book is None:
+                raise LookupError(f"there is no account {account_id}")
+            now = datetime.now(UTC)
+            recharging = await auto_standing.standing(session, account, now=now)
+            largest = Money.parse(given.max_recharge).cents
+            monthly = await payment_schedules.standing(session, account, largest_cents=largest, now=now)
         money = {name: str(Money(getattr(book, name))) for name in _BALANCES}
         shown = ("id", "external_id", "name", "email", "timezone", "status", "status_reason", "created_at")
         return {
@@ -37,6 +42,10 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
             **money,
             "alerts": ", ".join(str(Money(micros)) for micros in watched),
             "retention_ends_at": clock.ends_at if clock else None,
+            "auto_recharge": recharging.state,
+            "auto_recharge_why": recharging.why,
+            "next_scheduled_debit_on": monthly.plan.next.debit_on if monthly.plan and monthly.plan.next else None,
+            "payment_schedule_why": monthly.why,
         }
 
     _print(run(read()), as_json=as_json)
@@ -55,7 +64,9 @@ def show_payment(
 
     row, steps = run(read())
     ui = str(given.temporal_ui_url).rstrip("/")
-    workflow = quote(f"recharge/{recharge_id}", safe="")
+    workflow = quote(
+        recharges.workflow_of(kind=row["kind"], account_id=row["account_id"], recharge_id=recharge_id), safe=""
+    )
     row["workflow"] = f"{ui}/namespaces/{quote(given.temporal_namespace, safe='')}/workflows/{workflow}"
     if as_json:
         print_json({**row, "steps": steps})

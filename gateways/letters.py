@@ -16,8 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from rules import mandate_text, wording
-from rules.notices import KINDS
+from rules import mandate_text, monthly_words, wording
+from rules.notice_kinds import KINDS
 
 _TEMPLATES = Path(__file__).parent / "templates" / "mail"
 _WIDTH = 72
@@ -81,7 +81,7 @@ def compose(story: Story, *, reader: Reader, company: str, contact: str) -> Lett
 
 
 def _read(name: str, value: Any) -> Any:
-    """A fact as a value: its name tells its type (rules/notices.py)."""
+    """A fact as a value: its name tells its type (rules/notice_kinds.py)."""
     if value is None:
         return None
     if name.endswith("_on"):
@@ -114,6 +114,8 @@ def _environment(form: str) -> Environment:
         "count": wording.count,
         "authorization": _authorization,
         "explained": wording.bank_trouble,
+        "not_debited": monthly_words.trouble,
+        "paused_because": wording.pause_trouble,
     }
     names["say"] = made.get_template(f"say.{form}.j2").module
     return made

@@ -35,5 +35,7 @@ class Recharge(Record, table=True):
     expected_on: date | None = None
     expected_why: str | None = None
     failure: JSON | None = json_or_null()
+    schedule_month: date | None = None
+    """First day of the nominal month of a ``scheduled`` recharge: one for each account and month (E8)."""
     finished_at: datetime | None = timestamp(nullable=True)
     details: JSON = json_object()

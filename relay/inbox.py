@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.inbox import Inbox
 from relay.matching import Verdict, match
-from store import inbox, notices
+from store import auto_recharge, inbox, notices, recharges
 from store.database import Database, is_outage
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,7 @@ class InboxRelay:
             verdicts = [await self._judge(session, row) for row in rows]
             wanted = sorted({verdict.signal for verdict in verdicts if verdict.signal is not None})
             heard = dict(zip(wanted, await asyncio.gather(*map(self._signal, wanted)), strict=True))
+            await self._wake(session, verdicts, heard)
             ends = [
                 await self._end(session, row, verdict, heard=heard.get(verdict.signal or "", "heard"))
                 for row, verdict in zip(rows, verdicts, strict=True)
@@ -91,6 +92,14 @@ class InboxRelay:
             log.exception("inbox_event_untold", event_id=row.id, kind=row.type)
             return False
         return True
+
+    async def _wake(self, session: AsyncSession, verdicts: list[Verdict], heard: dict[str, Heard]) -> None:
+        """Wake the auto-recharge of an account whose open recharge nobody carries any more: its run was lost."""
+        nobody = {workflow_id for workflow_id, answer in heard.items() if answer == "nobody"}
+        accounts = {verdict.account_id for verdict in verdicts if verdict.account_id and verdict.signal in nobody}
+        lost = {one for one in accounts if recharges.workflow_of(kind="auto", account_id=one, recharge_id="") in nobody}
+        for account_id in sorted(lost):
+            await auto_recharge.wake(session, account_id, now=self._now())
 
     async def _signal(self, workflow_id: str) -> Heard:
         """Tell the workflow to look; ``nobody`` when none of that id runs."""

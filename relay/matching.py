@@ -77,7 +77,7 @@ async def _payment(session: AsyncSession, row: Inbox, subject: dict[str, Any]) -
     if row.type.startswith(_AFTER_SUCCESS):
         return Verdict("kept", account_id=account_id, recharge_id=recharge.id, happening=_after_success(row))
     if recharge.finished_at is None:
-        return Verdict("done", signal=f"recharge/{recharge.id}", account_id=account_id)
+        return Verdict("done", signal=recharges.workflow_id(recharge), account_id=account_id)
     if row.type in _PAID and recharge.status != "succeeded":
         happening = f"{recharge.payment_intent}/paid"
         return Verdict("kept", account_id=account_id, recharge_id=recharge.id, happening=happening)

@@ -22,7 +22,7 @@ def reasons(*, posted: Money, provisional: Money, held: Money, pending_count: in
     return {
         "posted": "The sum of all final entries: settled recharges, usage, adjustments, refunds and returns.",
         "available": f"posted {posted} + provisional {provisional} - held {held}: what may be spent now.",
-        "pending": f"Money of recharges that are not final yet, not spendable. {arriving}",
+        "pending": f"Money of recharges on its way, not spendable. {arriving}",
         "provisional": "The part of pending that may already be spent.",
         "held": "Reserved by holds and by refunds under way.",
         "at_risk": "Withdrawn by a dispute that is undecided; already out of posted.",

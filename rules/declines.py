@@ -44,6 +44,7 @@ _WORDS: dict[str, str] = {
     "bank_account_restricted": "the bank account does not take debits",
     "bank_account_unusable": "the bank account cannot be debited",
     "card_declined": "the card was declined",
+    "card_decline_rate_limit_exceeded": "the card was declined too often and is not asked again for 24 hours",
     "card_velocity_exceeded": "the card has reached its limit",
     "debit_not_authorized": "the debit was not authorized",
     "do_not_honor": "the card's bank declined without giving a reason",
@@ -83,6 +84,8 @@ _NEVER_AGAIN = frozenset(
         "method_not_verified", "method_without_mandate", "payment_intent_mandate_invalid",
     }
 )  # fmt: skip
+#: The processor takes no further try of this card: too many were declined. It is asked again after 24 hours (D6).
+RATE_LIMITED = "card_decline_rate_limit_exceeded"
 _WITH_CUSTOMER = frozenset({"authentication_required", "payment_intent_authentication_failure", "action_expired"})
 
 
@@ -103,6 +106,8 @@ def explain(
     advice_code: str | None = None,
 ) -> Decline:
     """The decline behind the processor's words; an unknown one may be tried again later, unless it is an ACH return."""
+    if code == RATE_LIMITED:
+        decline_code = RATE_LIMITED
     returned = network_decline_code or ""
     if _RETURN_CODE.fullmatch(returned):
         words = ACH_RETURNS.get(returned, "no reason that we know")
@@ -111,6 +116,14 @@ def explain(
     name = decline_code or code or "unknown"
     words = _WORDS.get(name) or _WORDS.get(code or "") or f"the payment was declined ({name})"
     return Decline(name, f"{words[0].upper()}{words[1:]}.", _retry(name, advice_code))
+
+
+def may_present_again(code: str) -> bool:
+    """Whether a bank debit that failed with this ``Decline.code`` may be sent again, as it is (rule D8).
+
+    The processor calls R01 and R09 ``insufficient_funds`` where it does not tell the return code.
+    """
+    return code in ACH_PRESENT_AGAIN or code == "insufficient_funds"
 
 
 def _retry(name: str, advice_code: str | None) -> Retry:

@@ -13,6 +13,7 @@ _CARD = frozenset({"card", "status"})
 _SUBACCOUNT = frozenset({"subaccount", "enabled"})
 _AVAILABLE = frozenset({"available", "currency"})
 _CROSSED = _AVAILABLE | {"crossed_at"}
+_SCHEDULE = frozenset({"amount", "currency", "bank_account"})
 _CLOCK = frozenset({"started_at", "ends_at"})
 
 
@@ -70,6 +71,23 @@ TYPES: dict[str, EventType] = {
         needs=_CLOCK | {"ended_at"},
         may=_AVAILABLE,
     ),
+    "auto_recharge.updated": EventType(
+        means="Auto-recharge was switched on or off, or its settings were changed.",
+        needs=frozenset({"enabled", "minimum", "amount", "currency"}),
+        may=frozenset({"payment_method", "backup_payment_method"}),
+    ),
+    "auto_recharge.limited": EventType(
+        means="A limit stands in the way of an automatic recharge: it is tried again at `until_at`. Once per window.",
+        needs=frozenset({"limit", "until_at", "amount", "currency"}),
+    ),
+    "auto_recharge.paused": EventType(
+        means="Nothing is recharged by itself any more until the owner acts.",
+        needs=_REASON,
+        may=frozenset({"recharge"}),
+    ),
+    "auto_recharge.resumed": EventType(
+        means="A pause of auto-recharge was lifted.", needs=frozenset({"paused_reason"})
+    ),
     "balance.alert": EventType(
         means="Available went below a threshold that is watched: built-in, recommended or the owner's own.",
         needs=_CROSSED | {"threshold"},
@@ -109,6 +127,21 @@ TYPES: dict[str, EventType] = {
     "notice.created": EventType(
         means="A notice was written; it goes out by mail too, unless its reason is over by then.",
         needs=frozenset({"notice", "kind", "audience", "cause"}),
+    ),
+    "payment_schedule.updated": EventType(
+        means="The payment schedule was set, paused or changed; where `effective_at` is given, it stands from then on.",
+        needs=_SCHEDULE | {"enabled", "day_of_month"},
+        may=frozenset({"effective_at", "next_debit_on"}),
+    ),
+    "payment_schedule.deleted": EventType(
+        means="The payment schedule was deleted; a debit that exists (`in_flight`, a recharge) goes on.",
+        needs=frozenset(),
+        may=frozenset({"in_flight"}),
+    ),
+    "payment_schedule.skipped": EventType(
+        means="A monthly debit was due and nothing was debited; `reason` says why.",
+        needs=_SCHEDULE | {"nominal_on", "reason"},
+        may=frozenset({"next_debit_on"}),
     ),
     "recharge.created": EventType(
         means="A recharge was accepted; its money is pending.", needs=_RECHARGE, may=frozenset({"expected_on"})

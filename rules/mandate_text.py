@@ -4,7 +4,10 @@ A version that was ever shown stays here unchanged: the mandate keeps its name, 
 need their amount rule and the way to revoke them (Nacha Operating Rules 2.3.2; Regulation E, 12 CFR 1005.10(b), (c)).
 """
 
+import re
+
 CURRENT = "2026-11"
+_LARGEST = re.compile(r"never more than \$([0-9]{1,3}(?:,[0-9]{3})*)\.([0-9]{2})\.", re.ASCII)
 
 _TEXTS = {
     "2026-11": """
@@ -33,6 +36,17 @@ def amount_rule(*, largest_cents: int) -> str:
         "the amount that I choose for a recharge, or the amount, or the multiple of it, that I set for recharges that"
         f" happen by themselves; never more than ${dollars:,}.{cents:02d}."
     )
+
+
+def largest_cents(amount_rule: str) -> int:
+    """The most that one debit may be, in cents, as the customer accepted it.
+
+    Raises ValueError for a sentence that bounds nothing.
+    """
+    found = _LARGEST.search(amount_rule)
+    if found is None:
+        raise ValueError("this amount rule names no largest debit")
+    return int(found[1].replace(",", "")) * 100 + int(found[2])
 
 
 def paragraphs(version: str, *, company: str, amount_rule: str) -> tuple[str, ...]:

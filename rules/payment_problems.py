@@ -9,6 +9,12 @@ PAYMENTS: dict[str, Kind] = {
         "The card or bank account was removed, failed, or is not verified.",
         "Use a card that is `active` or a bank account that is `verified`.",
     ),
+    "backup_is_primary": Kind(
+        422,
+        "The back-up is the primary method",
+        "A back-up is charged when the first method is declined for good, so it must be another one.",
+        "Name another method as `backup_payment_method`, or none.",
+    ),
     "payment_method_refused": Kind(
         422,
         "The processor refuses this payment method",

@@ -53,6 +53,13 @@ def bank_trouble(reason: str | None) -> str | None:
     return f"The reason given: {reason.replace('_', ' ')}." if reason in message else message
 
 
+def pause_trouble(reason: str) -> str:
+    """A sentence for the reason for which auto-recharge is paused: the code of a decline, or what else ended it."""
+    if sentence := _PAUSES.get(reason):
+        return sentence
+    return explain(code=reason, network_decline_code=reason if reason in ACH_RETURNS else None).message
+
+
 def count(number: int, one: str, many: str) -> str:
     """``1 try``, ``2 tries``."""
     return f"{number} {one if number == 1 else many}"
@@ -68,6 +75,14 @@ _BRANDS = {
     "jcb": "JCB",
     "mastercard": "Mastercard",
     "unionpay": "UnionPay",
+}
+_PAUSES = {
+    "action_expired": "The payment had to be confirmed with the bank, and the time for it is over.",
+    "amount_too_large": "The recharge amount is more than may be charged at once.",
+    "canceled": "The automatic recharge was canceled.",
+    "no_payment_method": "There is no payment method that can be charged.",
+    "payment_not_created": "The payment could not be started.",
+    "unknown": "The payment was declined.",
 }
 _BANK_TROUBLE = {
     "attempts_exceeded": "No tries are left.",

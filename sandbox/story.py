@@ -10,6 +10,8 @@ from uuid import uuid4
 import httpx2
 from rich.table import Table
 
+from sandbox.monthly_story import every_month
+from sandbox.recharging_story import recharge_by_itself
 from sandbox.spending_story import spend
 from sandbox.telling import JSON, PATIENCE_SECONDS, Teller
 from sandbox.warning_story import warn
@@ -27,7 +29,7 @@ class Story(Teller):
             await self._open()
             card = await self._add_card()
             await self._recharge_by_card(card)
-            await self._declined_card()
+            declining = await self._declined_card()
             await self._confirmed_by_customer()
             bank = await self._add_bank()
             await self._verify_bank(bank)
@@ -36,6 +38,8 @@ class Story(Teller):
             await self._same_request_twice(card)
             await spend(self)
             await warn(self, card)
+            await recharge_by_itself(self, card=card, declining=declining)
+            await every_month(self, bank)
             await self._mails()
 
     async def _open(self) -> None:
@@ -61,13 +65,14 @@ class Story(Teller):
         self.timeline(made)
         await self.balance(available="50.00", pending="0.00")
 
-    async def _declined_card(self) -> None:
+    async def _declined_card(self) -> JSON:
         self.say("A card without funds says so, and nothing is credited")
         card = await self.own("POST", "/cards", {"payment_method": "pm_card_chargeCustomerFail"})
         made = await self.recharge("30.00", card["id"])
         self.expect(made["status"] == "failed", "the recharge failed", made)
         self.note(f"{made['failure']['message']} (retry: {made['failure']['retry']})")
         await self.balance(available="50.00", pending="0.00")
+        return card
 
     async def _confirmed_by_customer(self) -> None:
         self.say("A card that wants its owner: the customer gets a link and finishes the same payment")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -32,6 +32,8 @@ class Teller:
     account: JSON = field(default_factory=dict[str, Any])
     http: httpx2.AsyncClient = field(init=False)
     auth: httpx2.BasicAuth = field(init=False)
+    used: int = 0
+    """Charges so far, for their references."""
     _step: int = 0
 
     # The words
@@ -116,3 +118,13 @@ class Teller:
         """Raise StoryError unless it is ``right``."""
         if not right:
             raise StoryError(f"expected: {what}; found: {found}")
+
+
+async def until_done(ask: Callable[[], Awaitable[JSON]], done: Callable[[JSON], bool]) -> JSON:
+    """The answer once it is ``done``, or the last one when that takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = await ask()
+        if done(found) or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.1)

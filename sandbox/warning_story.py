@@ -1,12 +1,8 @@
 """The chapter of the demo in which money runs out: alerts, zero, the retention clock, and the recharge that ends it."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-
 from rich.markup import escape
 
-from sandbox.telling import JSON, PATIENCE_SECONDS, Teller
+from sandbox.telling import JSON, Teller, until_done
 
 CFO = "cfo@example.com"
 
@@ -26,8 +22,8 @@ async def _alerts(story: Teller) -> None:
     story.note(f"recommended: {recommended}. {shown['recommended_why']}")
     await story.own("POST", "/usage", {"amount": "60.00", "reference": "campaign-1"})
     await story.balance(available="239.0945", pending="0.00")
-    (alert,) = await _told(story, "balance_alert", 1)
-    await _read(story, alert)
+    (alert,) = await told(story, "balance_alert", 1)
+    await read(story, alert)
 
 
 async def _through_all(story: Teller) -> None:
@@ -39,16 +35,18 @@ async def _through_all(story: Teller) -> None:
     )
     story.expect(refused.status_code == 402, "the next call is refused", refused.text)
     story.note(f"402 {refused.json()['code']}: {refused.json()['detail']}")
-    alerts = await _told(story, "balance_alert", 4)
-    told = {alert["threshold"] for alert in alerts}
-    story.expect(told == {"250.00", "100.00", "50.00", "10.00"}, "one mail for each amount", told)
-    (exhausted,) = await _told(story, "balance_exhausted", 1)
-    await _read(story, exhausted)
+    alerts = await told(story, "balance_alert", 4)
+    amounts = {alert["threshold"] for alert in alerts}
+    story.expect(amounts == {"250.00", "100.00", "50.00", "10.00"}, "one mail for each amount", amounts)
+    (exhausted,) = await told(story, "balance_exhausted", 1)
+    await read(story, exhausted)
 
 
 async def _clock(story: Teller) -> None:
     story.say("Phone numbers are not removed right away: a workflow keeps the time, and a recharge ends it")
-    balance = await _until(lambda: story.own("GET", "/balance"), lambda found: found["retention_ends_at"] is not None)
+    balance = await until_done(
+        lambda: story.own("GET", "/balance"), lambda found: found["retention_ends_at"] is not None
+    )
     story.expect(balance["retention_ends_at"] is not None, "the retention clock runs", balance)
     story.note(f"status {balance['status']}, numbers kept until {balance['retention_ends_at'][:10]}")
     (recharge,) = (await story.own("GET", "/recharges?limit=1"))["data"]
@@ -60,7 +58,7 @@ async def _restored(story: Teller, card: JSON) -> None:
     made = await story.recharge("100.00", card["id"])
     story.expect(made["status"] == "succeeded", "the recharge succeeded", made)
     await story.balance(available="100.00", pending="0.00")
-    events = await _until(
+    events = await until_done(
         lambda: story.call("GET", f"/v1/events?account={story.account['id']}&limit=100"),
         lambda found: "account.retention_canceled" in _types(found),
     )
@@ -74,18 +72,18 @@ async def _put_alerts(story: Teller) -> JSON:
     return await story.own("PUT", "/balance_alerts", body)
 
 
-async def _told(story: Teller, kind: str, count: int) -> list[JSON]:
+async def told(story: Teller, kind: str, count: int) -> list[JSON]:
     """The account's notices of this kind, once so many are written and sent, oldest first."""
 
     def done(found: JSON) -> bool:
         return len(found["data"]) == count and all(one["state"] == "sent" for one in found["data"])
 
-    found = await _until(lambda: story.own("GET", f"/notices?kind={kind}&limit=100"), done)
+    found = await until_done(lambda: story.own("GET", f"/notices?kind={kind}&limit=100"), done)
     story.expect(done(found), f"{count} times {kind}, sent", found)
     return found["data"][::-1]
 
 
-async def _read(story: Teller, notice: JSON) -> None:
+async def read(story: Teller, notice: JSON) -> None:
     """The notice's mail as it lies in the inbox."""
     mails = (await story.http.get(f"{story.inbox_url}/messages")).json()
     copies = [mail for mail in mails if notice["id"] in mail["headers"].get("Message-ID", "")]
@@ -100,13 +98,3 @@ async def _read(story: Teller, notice: JSON) -> None:
 
 def _types(events: JSON) -> list[str]:
     return [one["type"] for one in events["data"]]
-
-
-async def _until(ask: Callable[[], Awaitable[JSON]], done: Callable[[JSON], bool]) -> JSON:
-    """The answer once it is ``done``, or the last one when that takes too long."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        found = await ask()
-        if done(found) or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(0.1)

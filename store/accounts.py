@@ -14,7 +14,7 @@ import ledger
 from models.account import Account, AccountToken
 from rules.problems import Problem
 from rules.tokens import ENTROPY_BYTES, MAX_VALID, digest, encode
-from store import events, record_events
+from store import auto_news, events, record_events
 from store.ids import new_auth_id
 from store.paging import Page, fetch
 
@@ -35,12 +35,14 @@ async def open_account(
 
 
 async def change(session: AsyncSession, account: Account, fields: Mapping[str, Any], *, now: datetime) -> None:
-    """Set ``fields`` of a locked account. Raises Problem ``external_id_taken``."""
+    """Set ``fields`` of a locked account; a status that changed tells auto-recharge. Raises ``external_id_taken``."""
     news = record_events.changed(account, fields.items())
     for name, value in fields.items():
         setattr(account, name, value)
     await _write(session, account)
     await record_events.of_account(session, account, fields=news, now=now)
+    if "status" in news:
+        await auto_news.status_changed(session, account.id, now=now)
 
 
 async def find(session: AsyncSession, account_id: str) -> Account | None:

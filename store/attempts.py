@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -11,37 +11,80 @@ from models.attempt import ChargeAttempt
 from models.recharge import Recharge
 from rules.declines import Decline
 from rules.outcomes import Outcome, State
+from rules.retry_ladder import Trigger
 from rules.settlement import expected_on
-from store import record_events, timeline
+from store import auto_news, record_events, timeline
 from store.recharges import ACTION_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The attempt as written, and the charge that the attempt before it left on the intent."""
+    """The attempt as written, its method, and the charge that the attempt before it left on the intent."""
 
     number: int
+    method_id: str
     previous_charge: str | None
 
 
 async def begin(
-    session: AsyncSession, row: Recharge, *, number: int, method_id: str, off_session: bool, now: datetime
+    session: AsyncSession,
+    row: Recharge,
+    *,
+    number: int,
+    method_id: str,
+    off_session: bool,
+    trigger: Trigger = "first",
+    step_percent: int | None = None,
+    now: datetime,
 ) -> Begun:
-    """Write attempt ``number`` unless it is there already."""
-    before = await _attempt(session, row, number - 1)
-    if await _attempt(session, row, number) is None:
-        session.add(
-            ChargeAttempt(
-                account_id=row.account_id,
-                recharge_id=row.id,
-                number=number,
-                method_id=method_id,
-                off_session=off_session,
-                created_at=now,
-            )
+    """Write attempt ``number`` unless it is there already; its method becomes the recharge's."""
+    before = await _attempt(session, row, number - 1) if number > 1 else None
+    there = await _attempt(session, row, number)
+    if there is None:
+        await _switch(session, row, method_id, number=number, now=now)
+        there = ChargeAttempt(
+            account_id=row.account_id,
+            recharge_id=row.id,
+            number=number,
+            method_id=method_id,
+            off_session=off_session,
+            trigger=trigger,
+            step_percent=step_percent,
+            created_at=now,
         )
+        session.add(there)
         await session.flush()
-    return Begun(number=number, previous_charge=before.charge if before else None)
+    return Begun(number=number, method_id=there.method_id, previous_charge=before.charge if before else None)
+
+
+async def _switch(session: AsyncSession, row: Recharge, method_id: str, *, number: int, now: datetime) -> None:
+    """From here on the recharge is by ``method_id``: the back-up (D7), or the one that the customer confirms (C4)."""
+    if method_id == row.method_id:
+        return
+    row.method_id, row.method_kind = method_id, "card" if method_id.startswith("card_") else "bank"
+    row.expected_on = row.expected_why = None
+    session.add(row)
+    await timeline.tell(
+        session, account_id=row.account_id, recharge_id=row.id, key=f"method/{number}", what="method_changed",
+        detail=f"Tried by another payment method: {'card' if row.method_kind == 'card' else 'bank debit'}", now=now,
+    )  # fmt: skip
+
+
+async def method_of(session: AsyncSession, row: Recharge, *, off_session: bool) -> str:
+    """The method of a confirm that names none: the recharge's; on session the one whose bank wants the customer."""
+    if off_session:
+        return row.method_id
+    asked = await session.scalar(
+        select(col(ChargeAttempt.method_id))
+        .where(
+            col(ChargeAttempt.account_id) == row.account_id,
+            col(ChargeAttempt.recharge_id) == row.id,
+            col(ChargeAttempt.outcome) == State.REQUIRES_ACTION,
+        )
+        .order_by(col(ChargeAttempt.number).desc())
+        .limit(1)
+    )
+    return asked or row.method_id
 
 
 async def newest(session: AsyncSession, row: Recharge) -> ChargeAttempt | None:
@@ -52,6 +95,18 @@ async def newest(session: AsyncSession, row: Recharge) -> ChargeAttempt | None:
         .order_by(col(ChargeAttempt.number).desc())
         .limit(1)
     )
+
+
+async def newest_off_session(session: AsyncSession, row: Recharge) -> int:
+    """The number of the latest confirm without the customer, 0 before the first."""
+    number = await session.scalar(
+        select(func.max(col(ChargeAttempt.number))).where(
+            col(ChargeAttempt.account_id) == row.account_id,
+            col(ChargeAttempt.recharge_id) == row.id,
+            col(ChargeAttempt.off_session),
+        )
+    )
+    return number or 0
 
 
 async def _attempt(session: AsyncSession, row: Recharge, number: int) -> ChargeAttempt | None:
@@ -82,6 +137,8 @@ async def record(
         attempt.outcome, attempt.charge = outcome.state, outcome.charge
         if attempt.failure is None or outcome.state is not State.CANCELED:
             attempt.failure = asdict(failure) if failure else None
+        if _is_over(outcome.state, off_session=attempt.off_session):
+            attempt.ended_at = attempt.ended_at or now
         session.add(attempt)
     if row.finished_at is None and outcome.state is State.PROCESSING and row.method_kind == "bank" and first_seen:
         expected = expected_on(now)
@@ -98,6 +155,7 @@ async def record(
     await session.flush()
     if row.status != status_before:
         await record_events.of_recharge(session, row, row.status, now=now)
+        await auto_news.recharge_changed(session, row, now=now)
     if first_seen:
         await timeline.tell(
             session, account_id=row.account_id, recharge_id=row.id, key=f"attempt/{outcome.attempt}/{outcome.state}",
@@ -106,6 +164,12 @@ async def record(
     return replace(outcome, expected_on=row.expected_on)
 
 
+def _is_over(state: State, *, off_session: bool) -> bool:
+    """Whether a confirm has its answer; one that wants the customer has, unless they are at it right now."""
+    return (state is State.REQUIRES_ACTION and off_session) or state not in _UNDER_WAY
+
+
+_UNDER_WAY = frozenset({State.UNCONFIRMED, State.PROCESSING, State.REQUIRES_ACTION})
 _TOLD = {
     State.UNCONFIRMED: "not_confirmed",
     State.PROCESSING: "submitted",

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+import ledger
 from models.bank_account import BankAccount
 from models.base import JSON
 from rules.bank_verification import PLACE_HOLDING, Status, words
 from rules.problems import Problem
-from store import accounts, bank_attempts, cards, mandates, outbox, record_events
+from store import accounts, auto_news, bank_attempts, cards, mandates, outbox, record_events
 from store.ids import new_id
 from store.mandates import Acceptance
 from store.paging import Page, fetch
@@ -118,7 +119,8 @@ async def get(session: AsyncSession, *, account_id: str, bank_id: str) -> BankAc
 
 
 async def locked(session: AsyncSession, *, account_id: str, bank_id: str) -> BankAccount:
-    """The bank account, its row locked. Raises LookupError if there is none."""
+    """The bank account, with its account and its own row locked in that order. Raises LookupError if there is none."""
+    await ledger.lock(session, [account_id])
     bank = await session.get(BankAccount, (account_id, bank_id), populate_existing=True, with_for_update=True)
     if bank is None:
         raise LookupError(f"no bank account {bank_id} of {account_id}")
@@ -161,7 +163,10 @@ async def keep(session: AsyncSession, bank: BankAccount, fields: Mapping[str, An
 async def move(
     session: AsyncSession, bank: BankAccount, status: Status, *, reason: str | None = None, now: datetime
 ) -> None:
-    """Move the locked bank account to ``status``; where its use ends, open entries and the mandate end too."""
+    """Move the locked bank account to ``status``; where its use ends, open entries and the mandate end too.
+
+    Unblocked, it lifts a pause of auto-recharge.
+    """
     before = bank.status
     bank.status, bank.status_reason = status, reason
     if status in {Status.FAILED, Status.EXPIRED}:
@@ -176,6 +181,8 @@ async def move(
         await mandates.end(session, await mandates.of_bank(session, bank), reason=reason or status, now=now)
     await bank_attempts.close(session, bank, now=now)
     await record_events.of_bank_account(session, bank, before=before, now=now)
+    if status is Status.VERIFIED and before == Status.BLOCKED:
+        await auto_news.method_changed(session, bank.account_id, bank.id, now=now)
 
 
 def _failure(reason: str) -> JSON:

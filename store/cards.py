@@ -9,10 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.account import Account
+import ledger
 from models.base import JSON
 from models.card import Card
-from store import outbox, record_events
+from store import auto_news, outbox, record_events
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -27,7 +27,7 @@ class Asked:
 
 async def add(session: AsyncSession, *, account_id: str, token: str, now: datetime) -> Asked:
     """The row of ``token``: a new one with its hand-off, or the one that is being attached or is active already."""
-    await _lock(session, account_id)
+    await ledger.lock(session, [account_id])
     there = await session.scalar(
         select(Card).where(
             col(Card.account_id) == account_id,
@@ -51,7 +51,7 @@ async def ask_removal(session: AsyncSession, card: Card, *, now: datetime) -> As
     card.is_default = False
     session.add(card)
     await session.flush()
-    await _promote(session, card.account_id)
+    await _promote(session, card.account_id, now=now)
     return Asked(card, await _hand_off(session, card, act="detach", now=now))
 
 
@@ -88,8 +88,8 @@ async def page(
 
 
 async def locked(session: AsyncSession, *, account_id: str, card_id: str) -> Card | None:
-    """The account's card, with the account's record locked: defaults change one at a time."""
-    await _lock(session, account_id)
+    """The account's card, with the account locked: defaults change one at a time, and T is tested with them."""
+    await ledger.lock(session, [account_id])
     return await find(session, account_id=account_id, card_id=card_id)
 
 
@@ -125,7 +125,9 @@ async def attached(session: AsyncSession, card: Card, shown: Mapping[str, Any], 
     await session.flush()
     if told:
         await record_events.of_card(session, card, what=news, now=now)
-    await _promote(session, card.account_id)
+    if told and news == "updated":
+        await auto_news.method_changed(session, card.account_id, card.id, now=now)
+    await _promote(session, card.account_id, now=now)
 
 
 async def refused(session: AsyncSession, card: Card, failure: JSON, *, now: datetime) -> None:
@@ -144,20 +146,23 @@ async def removed(session: AsyncSession, card: Card, *, now: datetime) -> None:
     await session.flush()
     if told:
         await record_events.of_card(session, card, what="removed", now=now)
-    await _promote(session, card.account_id)
+    await _promote(session, card.account_id, now=now)
 
 
-async def make_default(session: AsyncSession, card: Card) -> None:
-    """Make ``card`` the default in place of another."""
+async def make_default(session: AsyncSession, card: Card, *, now: datetime) -> None:
+    """Make ``card`` the default in place of another, under the account's lock; it lifts a pause of auto-recharge."""
+    if card.is_default:
+        return
     await session.execute(
         update(Card).where(col(Card.account_id) == card.account_id, col(Card.is_default)).values(is_default=False)
     )
     card.is_default = True
     session.add(card)
     await session.flush()
+    await auto_news.lift(session, card.account_id, because="new_default", now=now)
 
 
-async def _promote(session: AsyncSession, account_id: str) -> None:
+async def _promote(session: AsyncSession, account_id: str, *, now: datetime) -> None:
     """Where no card is the default, the newest active one becomes it."""
     usable = (
         col(Card.account_id) == account_id,
@@ -169,8 +174,4 @@ async def _promote(session: AsyncSession, account_id: str) -> None:
     )
     card = found.first()
     if card is not None and not card.is_default:
-        await make_default(session, card)
-
-
-async def _lock(session: AsyncSession, account_id: str) -> None:
-    await session.execute(select(col(Account.id)).where(col(Account.id) == account_id).with_for_update())
+        await make_default(session, card, now=now)

@@ -10,11 +10,7 @@ from models.account import Account
 from rules.money import CURRENCY, Money
 from rules.months import month_of
 from rules.thresholds import Threshold
-from store import balance_alerts, events, retention
-
-
-class NoEffectError(LookupError):
-    """This version knows no effect for the crossing: it waits for one that does."""
+from store import auto_news, balance_alerts, events, retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +21,7 @@ class CrossingEffects:
     """How long a retention clock runs (B2)."""
 
     async def apply(self, session: AsyncSession, crossing: Crossing, *, now: datetime) -> None:
-        """Write what ``crossing`` leads to; nobody outside is waited for. Raises NoEffectError."""
+        """Write what ``crossing`` leads to; nobody outside is waited for."""
         match crossing.kind:
             case Threshold.ALERT:
                 await balance_alerts.crossed(session, crossing, now=now)
@@ -33,8 +29,8 @@ class CrossingEffects:
                 await retention.crossed(session, crossing, days=self.retention_days, now=now)
             case Threshold.BUDGET:
                 await _budget_exhausted(session, crossing, now=now)
-            case _:
-                raise NoEffectError(crossing.kind.name)
+            case Threshold.MINIMUM | Threshold.STEP:
+                await auto_news.crossed(session, crossing, now=now)
 
 
 async def _budget_exhausted(session: AsyncSession, crossing: Crossing, *, now: datetime) -> None:

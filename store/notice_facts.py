@@ -9,22 +9,25 @@ from sqlmodel import col
 
 import ledger
 from models.bank_account import BankAccount
-from models.base import JSON
-from models.card import Card
 from models.inbox import Inbox
 from models.mandate import Mandate
 from models.recharge import Recharge
 from models.retention import RetentionClock
 from models.webhook_endpoint import WebhookEndpoint
-from rules.notices import KINDS
+from rules.notice_kinds import KINDS
 from rules.thresholds import Threshold
+from store import recharge_facts
 
 Facts = dict[str, Any]
 
 
 async def known(session: AsyncSession, *, account_id: str | None, given: Mapping[str, object]) -> Facts:
-    """What the records say that ``given`` names by ``recharge``, ``mandate``, ``bank_account`` or ``event``."""
+    """What the records say that ``given`` names: a ``recharge``, ``mandate``, ``bank_account``, ``event``, or the
+    ``auto_recharge`` of an account, named by the account's id.
+    """
     facts: Facts = {}
+    if auto_id := given.get("auto_recharge"):
+        facts |= await recharge_facts.of_auto_recharge(session, account_id=str(auto_id))
     if event_id := given.get("event"):
         facts |= await _event(session, event_id=str(event_id))
     if account_id and (mandate_id := given.get("mandate")):
@@ -32,7 +35,7 @@ async def known(session: AsyncSession, *, account_id: str | None, given: Mapping
     if account_id and (bank_id := given.get("bank_account") or facts.get("bank_account")):
         facts |= await _bank_account(session, account_id=account_id, bank_id=str(bank_id))
     if account_id and (recharge_id := given.get("recharge")):
-        facts |= await _recharge(session, account_id=account_id, recharge_id=str(recharge_id))
+        facts = await recharge_facts.of_recharge(session, account_id=account_id, recharge_id=str(recharge_id)) | facts
     return facts | dict(given)
 
 
@@ -45,6 +48,8 @@ async def status_of_subject(
         return await _balance(session, account_id=str(account_id), facts=facts)
     if subject == "retention":
         return await _retention(session, account_id=str(account_id), transaction=str(facts["retention"]))
+    if subject == "auto_recharge":
+        return await recharge_facts.auto_recharge_status(session, account_id=str(account_id))
     subject_id = str(facts.get(subject))
     if subject == "event":
         return await session.scalar(select(col(Inbox.state)).where(col(Inbox.id) == subject_id))
@@ -81,47 +86,6 @@ async def _retention(session: AsyncSession, *, account_id: str, transaction: str
 
 
 # Columns, not entities: what is in the database now, whatever the session has loaded before.
-
-
-async def _recharge(session: AsyncSession, *, account_id: str, recharge_id: str) -> Facts:
-    found = await session.execute(
-        select(
-            col(Recharge.amount_cents),
-            col(Recharge.kind),
-            col(Recharge.method_kind),
-            col(Recharge.method_id),
-            col(Recharge.expected_on),
-            col(Recharge.failure),
-            col(Recharge.action_expires_at),
-            col(Recharge.payment_intent),
-        ).where(col(Recharge.account_id) == account_id, col(Recharge.id) == recharge_id)
-    )
-    row = found.one()
-    failure: JSON = row.failure or {}
-    return {
-        "amount_cents": row.amount_cents,
-        "recharge_kind": row.kind,
-        "method_kind": row.method_kind,
-        "expected_on": row.expected_on,
-        "failure_code": failure.get("code"),
-        "failure_message": failure.get("message"),
-        "failure_retry": failure.get("retry"),
-        "action_expires_at": row.action_expires_at,
-        "payment_intent": row.payment_intent,
-        **await _method(session, account_id=account_id, method_id=row.method_id),
-    }
-
-
-async def _method(session: AsyncSession, *, account_id: str, method_id: str) -> Facts:
-    names = (
-        select(col(Card.brand), col(Card.last4)).where(col(Card.account_id) == account_id, col(Card.id) == method_id)
-        if method_id.startswith("card_")
-        else select(col(BankAccount.bank_name), col(BankAccount.last4)).where(
-            col(BankAccount.account_id) == account_id, col(BankAccount.id) == method_id
-        )
-    )
-    row = (await session.execute(names)).one_or_none()
-    return {"method_name": row[0], "method_last4": row[1]} if row else {}
 
 
 async def _bank_account(session: AsyncSession, *, account_id: str, bank_id: str) -> Facts:

@@ -11,7 +11,8 @@ from sqlmodel import col
 from models.account import Account
 from models.balance_alerts import BalanceAlerts
 from models.notice import Notice, NoticeRecipient
-from rules.notices import KINDS, Audience, NoticeFactsError, complete, ended
+from rules.notice_kinds import KINDS, Audience
+from rules.notices import NoticeFactsError, complete, ended
 from store import events, notice_facts, outbox
 from store.ids import new_id
 from store.paging import Page, fetch
@@ -28,7 +29,7 @@ async def add(
     audience: Audience | None = None,
     happened_at: datetime | None = None,
 ) -> str | None:
-    """Write a notice of ``kind`` (see rules/notices.py), its recipients and its hand-off in the caller's transaction.
+    """Write a notice of ``kind`` (rules/notice_kinds.py), its recipients and its hand-off in the caller's transaction.
 
     ``cause`` tells one happening from another: a second notice of the same account, kind and cause is not written, and
     None is returned. ``facts`` name the record that it is about (``{"recharge": id}``, ``{"bank_account": id}``,
@@ -141,16 +142,10 @@ async def close(session: AsyncSession, notice_id: str, *, unsent: str, reason: s
     notice.superseded_reason = reason if notice.state == "superseded" else None
     session.add(notice)
     await session.flush()
-    if notice.kind == "mandate_copy" and notice.state != "sent":
-        facts = {"mandate": notice.facts["mandate"], "notice": notice.id}
-        await add(
-            session,
-            account_id=notice.account_id,
-            kind="mandate_copy_unsent",
-            cause=notice.id,
-            facts=facts,
-            now=now,
-        )
+    told = KINDS[notice.kind].unsent
+    if told and notice.state != "sent":
+        facts = {name: notice.facts[name] for name in KINDS[told].needs & notice.facts.keys()} | {"notice": notice.id}
+        await add(session, account_id=notice.account_id, kind=told, cause=notice.id, facts=facts, now=now)
     return notice
 
 

@@ -13,8 +13,9 @@ _STEPS = text(
     """
     SELECT created_at AS at, 'timeline' AS kind, what, detail FROM timeline_entry WHERE recharge_id = :id
     UNION ALL
-    SELECT created_at, 'attempt', 'confirm ' || number || CASE WHEN off_session THEN '' ELSE ', on session' END,
-           concat_ws(' ', outcome, charge, failure ->> 'code') FROM charge_attempt WHERE recharge_id = :id
+    SELECT created_at, 'attempt', concat_ws(', ', 'confirm ' || number, CASE WHEN trigger <> 'first' THEN trigger END,
+                                            CASE WHEN NOT off_session THEN 'on session' END),
+           concat_ws(' ', method_id, outcome, charge, failure ->> 'code') FROM charge_attempt WHERE recharge_id = :id
     UNION ALL
     SELECT posted_at, 'ledger', k.name, d.name || ' → ' || c.name || ' ' || (amount / 10000) || ' cents'
       FROM ledger_transfer t JOIN ledger_kind k USING (kind)

@@ -12,7 +12,10 @@ OPEN = ("processing", "requires_action")
 
 
 async def pending_items(session: AsyncSession, account_id: str) -> Sequence[Recharge]:
-    """Recharges of an account that are not final, oldest first: each has its amount in the ledger's pending."""
+    """Recharges of an account that are not final, oldest first: each has its amount in the ledger's pending.
+
+    What waits for the customer (``requires_action``) is among them, and is not shown as pending.
+    """
     rows = await session.scalars(
         select(Recharge)
         .where(col(Recharge.account_id) == account_id, col(Recharge.status).in_(OPEN))

@@ -1,7 +1,7 @@
 """Recharges: made with their pending entry and hand-off, found, and ended once."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from models.base import JSON
 from models.recharge import Recharge
 from rules.money import Money
 from rules.settlement import expected_on
-from store import outbox, record_events, timeline
+from store import auto_news, outbox, record_events, timeline
 from store.ids import new_id
 from store.paging import Page, fetch
 
@@ -33,13 +33,33 @@ class NewRecharge:
     request_digest: str
     return_url: str | None
     metadata: JSON
+    schedule_month: date | None = None
+    """Of kind ``scheduled``: the first day of its nominal month."""
+
+
+def workflow_id(row: Recharge) -> str:
+    """The workflow that carries the payment, to which its signals and updates go.
+
+    An automatic recharge is carried by the episode of its account (decision 20), any other by a run of its own.
+    """
+    return workflow_of(kind=row.kind, account_id=row.account_id, recharge_id=row.id)
+
+
+def workflow_of(*, kind: str, account_id: str, recharge_id: str) -> str:
+    """As ``workflow_id``, of a recharge whose row is not at hand."""
+    return f"auto-recharge/{account_id}" if kind == "auto" else f"recharge/{recharge_id}"
+
+
+def concerns(row: Recharge) -> str | None:
+    """What an update says of which recharge it means: its id, where one workflow carries several."""
+    return row.id if row.kind == "auto" else None
 
 
 async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> tuple[Recharge, str | None]:
     """Commit-to-be of one recharge: its row, its pending entry, its hand-off. Gives the row and the outbox id.
 
     The account is locked first, as by everyone who changes its balance. A recharge that was made under the same key in
-    the meantime is given as it is, without an outbox id.
+    the meantime is given as it is, without an outbox id; so is an automatic one, which needs no hand-off.
     """
     await ledger.lock(session, [new.account_id])
     there = await by_key(session, account_id=new.account_id, key=new.idempotency_key)
@@ -56,6 +76,7 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         idempotency_key=new.idempotency_key,
         request_digest=new.request_digest,
         return_url=new.return_url,
+        schedule_month=new.schedule_month,
         expected_on=expected.on if expected else None,
         expected_why=expected.why if expected else None,
         details=new.metadata,
@@ -72,13 +93,16 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
     )
     await timeline.tell(
         session, account_id=row.account_id, recharge_id=row.id, key="created", what="created", now=now,
-        detail=f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}",
+        detail=_asked(row),
     )  # fmt: skip
     await record_events.of_recharge(session, row, "created", now=now)
+    await auto_news.recharge_changed(session, row, now=now)
+    if row.kind == "auto":
+        return row, None  # it is made by the run that carries it
     outbox_id = await outbox.add(
         session,
         kind="recharge",
-        workflow_id=f"recharge/{row.id}",
+        workflow_id=workflow_id(row),
         arguments={
             "account_id": row.account_id,
             "recharge_id": row.id,
@@ -91,6 +115,11 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         account_id=row.account_id,
     )
     return row, outbox_id
+
+
+def _asked(row: Recharge) -> str:
+    what = f"${Money.from_cents(row.amount_cents)} by {'card' if row.method_kind == 'card' else 'bank debit'}"
+    return f"{what}, for {row.schedule_month:%B %Y}" if row.schedule_month else what
 
 
 async def find(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge | None:
@@ -183,4 +212,5 @@ async def end(
     session.add(row)
     await session.flush()
     await record_events.of_recharge(session, row, status, now=now)
+    await auto_news.recharge_changed(session, row, now=now)
     return True

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -31,11 +31,15 @@ async def tell(
     return written.first() is not None
 
 
+#: Of one moment, what comes first; else by key.
+_ORDER = case({"created": 0, "payment_created": 1, "method_changed": 2}, value=col(TimelineEntry.what), else_=3)
+
+
 async def entries(session: AsyncSession, *, account_id: str, recharge_id: str) -> Sequence[TimelineEntry]:
     """Everything that happened to the recharge, oldest first."""
     found = await session.scalars(
         select(TimelineEntry)
         .where(col(TimelineEntry.account_id) == account_id, col(TimelineEntry.recharge_id) == recharge_id)
-        .order_by(col(TimelineEntry.created_at), col(TimelineEntry.key))
+        .order_by(col(TimelineEntry.created_at), _ORDER, col(TimelineEntry.key))
     )
     return found.all()

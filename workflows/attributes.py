@@ -34,9 +34,11 @@ def initial(
     return TypedSearchAttributes(pairs)
 
 
-def show(*, state: str, expected_on: date | None = None) -> None:
-    """Upsert the running workflow's state, and its expected date where there is one: one event, one action."""
+def show(*, state: str, expected_on: date | None = None, amount_cents: int | None = None) -> None:
+    """Upsert the running workflow's state, with its expected date and amount where given: one event, one action."""
     updates: list[Any] = [STATE.value_set(state)]
     if expected_on is not None:
         updates.append(EXPECTED_ON.value_set(midnight(expected_on)))
+    if amount_cents is not None:
+        updates.append(AMOUNT.value_set(amount_cents))
     workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]

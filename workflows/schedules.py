@@ -17,9 +17,12 @@ from temporalio.client import (
 )
 
 from workflows import attributes
+from workflows.monthly_sweep import MonthlyRequest, MonthlySweep
 from workflows.recommendation_sweep import RecommendationSweep, SweepRequest
 
 RECOMMENDATIONS = "recommendations"
+MONTHLY_DEBITS = "monthly-debits"
+HOUR = timedelta(hours=1)
 
 
 async def ensure(client: Client, *, task_queue: str) -> None:
@@ -27,15 +30,19 @@ async def ensure(client: Client, *, task_queue: str) -> None:
 
     Raises RPCError while Temporal cannot be reached.
     """
-    wanted = _recommendations(task_queue)
+    await _ensure(client, RECOMMENDATIONS, _recommendations(task_queue))
+    await _ensure(client, MONTHLY_DEBITS, _monthly_debits(task_queue))
+
+
+async def _ensure(client: Client, name: str, wanted: Schedule) -> None:
     try:
-        await client.create_schedule(RECOMMENDATIONS, wanted)
+        await client.create_schedule(name, wanted)
     except ScheduleAlreadyRunningError:
 
         def renewed(found: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(replace(wanted, state=found.description.schedule.state))
 
-        await client.get_schedule_handle(RECOMMENDATIONS).update(renewed)
+        await client.get_schedule_handle(name).update(renewed)
 
 
 def _recommendations(task_queue: str) -> Schedule:
@@ -50,6 +57,26 @@ def _recommendations(task_queue: str) -> Schedule:
             static_details="Average daily usage of every account whose local day has changed.",
             typed_search_attributes=attributes.initial(account_id="", kind="recommendation_sweep", state="running"),
         ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(hours=1), offset=timedelta(minutes=5))]),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=HOUR, offset=timedelta(minutes=5))]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
+    )
+
+
+def _monthly_debits(task_queue: str) -> Schedule:
+    """On each full hour, of which one is 09:00 Eastern in summer and in winter.
+
+    One that falls due while another runs, or while Temporal is down, runs after it: a debit is late, never lost.
+    """
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            MonthlySweep.run,
+            MonthlyRequest(),
+            id="monthly-sweep",
+            task_queue=task_queue,
+            static_summary="Make the debits of payment schedules",
+            static_details="One bank debit a month for every account whose day has come.",
+            typed_search_attributes=attributes.initial(account_id="", kind="monthly_sweep", state="running"),
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=HOUR)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE, catchup_window=timedelta(days=365)),
     )

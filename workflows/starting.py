@@ -13,6 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from rules.money import Money
 from workflows import attributes
+from workflows.auto_recharge import AutoRecharge, AutoRechargeRequest
 from workflows.bank_removal import BankRemoval
 from workflows.bank_review import BankReview
 from workflows.bank_verification import BankRequest, BankVerification
@@ -171,6 +172,21 @@ async def _retention(client: Client, workflow_id: str, arguments: Arguments, tas
     )
 
 
+async def _auto_recharge(client: Client, workflow_id: str, arguments: Arguments, task_queue: str) -> None:
+    """Signal with start: a wake that comes while an episode runs is looked at too (decision 6)."""
+    request = AutoRechargeRequest(account_id=arguments["account_id"])
+    await client.start_workflow(
+        AutoRecharge.run,
+        request,
+        id=workflow_id,
+        task_queue=task_queue,
+        start_signal="wake",
+        static_summary="Auto-recharge",
+        static_details=f"Auto-recharge of account `{request.account_id}`.",
+        search_attributes=attributes.initial(account_id=request.account_id, kind="auto_recharge", state="charging"),
+    )
+
+
 def _bank(arguments: Arguments) -> BankRequest:
     return BankRequest(account_id=arguments["account_id"], bank_account_id=arguments["bank_account_id"])
 
@@ -192,4 +208,5 @@ _KINDS: dict[str, HandOver] = {
     "notice": _notice,
     "webhook": _webhook,
     "retention": _retention,
+    "auto_recharge": _auto_recharge,
 }

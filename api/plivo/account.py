@@ -14,7 +14,7 @@ from api.plivo.errors import PREFIX
 from api.plivo.shapes import Addressed, Answer, Changed, account_uri, api_id
 from api.shapes import Line, LineOrEmpty
 from rules.problems import Problem
-from store import accounts
+from store import accounts, auto_recharge
 
 router = make_router()
 PATH = f"{PREFIX}{{account_id}}/"
@@ -37,7 +37,7 @@ class PlivoAccount(Answer):
     account_type: Literal["standard"] = "standard"
     address: str
     auth_id: str
-    auto_recharge: bool = Field(description="Whether the balance is filled up by itself; no account can choose it yet")
+    auto_recharge: bool = Field(description="Whether the balance is filled up by itself")
     billing_mode: Literal["prepaid"] = "prepaid"
     cash_credits: str = Field(
         description="What may be spent, in dollars of five places, rounded down; may be negative", examples=["1.80900"]
@@ -55,13 +55,14 @@ async def get_plivo_account(request: Request, account: OwnAccount, context: InCo
     """Show the account and what it may spend."""
     async with context.database.transaction() as session:
         book = await ledger.balances(session, account.id)
+        chosen = await auto_recharge.get(session, account.id)
     if book is None:
         raise LookupError("an account without a balance row")
     return PlivoAccount(
         api_id=api_id(request),
         address=account.address,
         auth_id=account.id,
-        auto_recharge=False,
+        auto_recharge=chosen is not None and chosen.enabled,
         cash_credits=cash_credits(book.available),
         city=account.city,
         name=account.name,

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 import ledger
-from store import recharges
+from rules.outcomes import Outcome, State
+from store import attempts, recharges
 
 
 async def recharge(api, account, *, cents, method_kind):
@@ -75,3 +76,19 @@ async def test_suspended_is_told_over_exhausted_over_active(api):
     await api.operator.patch(f"/v1/accounts/{account.id}", json={"status": "active", "reason": "why"})
     await api.adjust(account, "0.000001")
     assert (await balance(api, account))["status"] == "active"
+
+
+async def test_money_that_waits_for_the_customer_is_not_pending(api):
+    account = await api.open_account()
+    waiting = await recharge(api, account, cents=3000, method_kind="card")
+    arriving = await recharge(api, account, cents=2500, method_kind="card")
+    async with api.context.database.transaction() as session:
+        row = await recharges.locked(session, account_id=account.id, recharge_id=waiting.id)
+        await attempts.begin(session, row, number=1, method_id="card_x", off_session=True, now=api.clock.now())
+        outcome = Outcome(state=State.REQUIRES_ACTION, attempt=1)
+        await attempts.record(
+            session, row, outcome, action_url=None, action_digest="d", failure=None, now=api.clock.now()
+        )  # fmt: skip
+    shown = await balance(api, account)
+    assert (shown["pending"], [item["recharge"] for item in shown["pending_items"]]) == ("25.00", [arriving.id])
+    assert "1 under way" in shown["why"]["pending"]

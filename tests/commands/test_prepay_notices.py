@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from store import notices
 from store.database import Database
 from tests.ledger.accounts import NOW
 from tests.store.alerting import open_customer
+from tests.store.scheduling import open_payer
 
 
 @pytest.fixture
@@ -98,3 +100,18 @@ async def test_an_account_shows_its_alerts_and_its_clock(prepay, customer):
     assert shown["alerts"] == "250.00, 100.00, 10.00"
     assert shown["retention_ends_at"].startswith("2026-12-24")
     assert (shown["available"], shown["status"]) == ("0.00", "active")
+    assert (shown["auto_recharge"], shown["auto_recharge_why"]) == (
+        "off", "Off until a minimum and an amount are chosen.",
+    )  # fmt: skip
+    assert (shown["next_scheduled_debit_on"], shown["payment_schedule_why"]) == (None, "There is no payment schedule.")
+
+
+async def test_an_account_shows_when_its_next_monthly_debit_is_made(prepay, customer):
+    now = datetime.now(UTC)
+    payer = await open_payer(customer.store, now=now)
+    row = await payer.put(15, now=now)
+    code, text, _ = await prepay("account", "show", payer.account_id, "--json")
+    assert code == 0
+    shown = json.loads(text)
+    assert shown["next_scheduled_debit_on"] == str(row.next_debit_on)
+    assert "at 09:00 Eastern" in shown["payment_schedule_why"]

@@ -202,6 +202,58 @@ class Installation:
         found = await self.ok("GET", f"/v1/accounts/{account}/balance")
         return found["available"], found["pending"]
 
+    # Usage, and the recharges that come of it
+
+    async def fund(self, account: str, amount: str) -> None:
+        body = {"amount": amount, "kind": "goodwill", "reason": "to begin with"}
+        await self.ok("POST", f"/v1/accounts/{account}/adjustments", body, Idempotency_Key=uuid4().hex)
+
+    async def use(self, account: str, amount: str, *, at: str = "api") -> httpx2.Response:
+        body = {"amount": amount, "reference": uuid4().hex}
+        return await self.call("POST", f"/v1/accounts/{account}/usage", body, at=at)
+
+    async def used(self, account: str, amount: str) -> None:
+        answer = await self.use(account, amount)
+        assert answer.status_code == 201, answer.text
+
+    async def put_auto(self, account: str, **settings: Any) -> Any:
+        """Auto-recharge, switched on; ``minimum``, ``amount`` and more."""
+        return await self.ok("PUT", f"/v1/accounts/{account}/auto_recharge", {"enabled": True, **settings})
+
+    async def auto(self, account: str) -> Any:
+        return await self.ok("GET", f"/v1/accounts/{account}/auto_recharge")
+
+    async def recharging(self, balance: str, *, token: str = "pm_card_visa", **settings: str) -> str:
+        """An account with this balance, a card, and auto-recharge by it."""
+        account = await self.account()
+        await self.fund(account, balance)
+        await self.put_auto(account, payment_method=await self.card(account, token), **settings)
+        return account
+
+    async def until_auto(self, account: str, state: str) -> Any:
+        found: list[Any] = []
+
+        async def there() -> bool:
+            found[:] = [await self.auto(account)]
+            return found[0]["state"] == state
+
+        await self.until(there, f"auto-recharge to be {state}", seen=found)
+        return found[0]
+
+    async def until_available(self, account: str, amount: str) -> None:
+        """Wait until this is available and nothing is on its way."""
+        found: list[Any] = []
+
+        async def there() -> bool:
+            found[:] = [await self.balance(account)]
+            return found[0] == (amount, "0.00")
+
+        await self.until(there, f"{account} to have {amount}", seen=found)
+
+    async def payments(self, account: str) -> list[Any]:
+        """All of the account's payments at the processor, newest first."""
+        return [one for one in await self.listed("/payment_intents") if one["metadata"].get("account") == account]
+
     # The processor
 
     async def stripe(self, path: str, data: Any = None) -> Any:

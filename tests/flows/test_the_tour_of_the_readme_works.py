@@ -35,7 +35,7 @@ async def test_the_tour(own_stack):
     )  # fmt: skip
     printed, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
-    by_card, used, bank, by_bank, clock, balance, listed = documents(printed.decode())
+    by_card, used, bank, by_bank, clock, balance, listed, automatic = documents(printed.decode())
     assert (by_card["amount"], by_card["status"]) == ("50.00", "succeeded")
     assert (used["amount"], used["available"]) == ("0.0055", "49.9945")
     assert bank["status"] == "verified"
@@ -44,5 +44,6 @@ async def test_the_tour(own_stack):
     assert clock["business_day"]
     assert balance["status"] == "active"
     assert [one["id"] for one in listed["data"]] == [by_bank["id"], by_card["id"]]
+    assert (automatic["state"], automatic["effective_payment_method"]) == ("watching", by_card["payment_method"])
     await own_stack.until_status(balance["account"], by_bank["id"], "succeeded")
     assert await own_stack.balance(balance["account"]) == ("249.9945", "0.00")

@@ -34,6 +34,11 @@ async def test_the_facts_are_read_from_the_record(store, owner):
         "method_kind": "card",
         "method_name": "visa",
         "method_last4": "4242",
+        "declined_kind": None,
+        "declined_name": None,
+        "declined_last4": None,
+        "declined_message": None,
+        "declined_retry": None,
     }
     assert (recipient["email"], recipient["state"]) == (owner.email, "pending")
     assert (hand_off["kind"], hand_off["workflow_id"]) == ("notice", f"notice/{notice_id}")

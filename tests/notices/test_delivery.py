@@ -238,6 +238,25 @@ async def test_an_authorisation_whose_copy_cannot_be_mailed_is_told_to_operators
     assert notice in mail["text"]
 
 
+async def test_a_changed_payment_schedule_that_cannot_be_mailed_is_told_to_operators(mailroom, post_office, owner):
+    """It is owed to the customer seven days ahead (E13): somebody has to tell it in another way."""
+    await post_office.open()
+    post_office.answers[OWNER] = ["550 5.1.1 no such user"]
+    notice = await mailroom.write(
+        "payment_schedule_changed", bank_account=owner.bank_id, amount_cents=80_00, day_of_month="20",
+        before_amount_cents=50_00, before_day_of_month="15", effective_at="2026-12-01T17:00:00+00:00",
+    )  # fmt: skip
+    async with mailroom.staffed(post_office.mailer()):
+        assert await mailroom.deliver(notice) == "failed"
+        async with owner.store.transaction() as session:
+            (told,) = await session.scalars(text("SELECT id FROM notice WHERE audience = 'operators'"))
+        assert await mailroom.deliver(told) == "sent"
+    (mail,) = post_office.mails
+    assert mail["to"] == OPERATORS
+    assert "$80.00 on day 20" in mail["text"]
+    assert notice in mail["text"]
+
+
 async def test_a_notice_that_cannot_be_written_fails_at_once(mailroom, post_office, owner, settled):
     await post_office.open()
     before = await mailroom.now()

@@ -11,10 +11,20 @@ from jinja2 import UndefinedError
 from gateways.letters import Reader, Story, compose
 from gateways.mail_samples import ACCOUNT, facts_of, preview
 from rules import mandate_text, wording
-from rules.notices import KINDS, NoticeFactsError, complete
+from rules.notice_kinds import KINDS
+from rules.notices import NoticeFactsError, complete
 
 # Facts that choose the words instead of standing among them.
-STEERING = {"bank_account", "failure_retry", "method_kind", "microdeposit_type", "reason", "recharge_kind"}
+STEERING = {
+    "bank_account",
+    "declined_kind",
+    "declined_retry",
+    "failure_retry",
+    "method_kind",
+    "microdeposit_type",
+    "reason",
+    "recharge_kind",
+}
 BANK_KINDS = sorted(kind for kind in KINDS if kind.startswith("bank_"))
 AMOUNTS_KINDS = ["bank_deposit_sent", "bank_reminder"]
 
@@ -181,3 +191,39 @@ def test_the_page_about_notices_lists_every_kind():
     page = (Path(__file__).parents[2] / "docs" / "notices.md").read_text()
     for kind, about in KINDS.items():
         assert f"| `{kind}` | {about.when} |" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("insufficient_funds", "Insufficient funds."),
+        ("R01", "The bank returned the debit: insufficient funds in the bank account (R01)."),
+        ("lost_card", "The card was reported lost."),
+        ("canceled", "The automatic recharge was canceled."),
+        ("action_expired", "The payment had to be confirmed with the bank, and the time for it is over."),
+        ("no_payment_method", "There is no payment method that can be charged."),
+    ],
+)
+def test_a_pause_says_why_and_what_lifts_it(reason: str, sentence: str) -> None:
+    body = words(preview("auto_recharge_paused", reason=reason).text)
+    assert body.count(sentence) == 1
+    assert "Any of these starts them again" in body
+
+
+def test_a_declined_bank_debit_says_how_often_it_is_sent() -> None:
+    card = words(preview("auto_recharge_declined").text)
+    bank = words(preview("auto_recharge_declined", method_kind="bank").text)
+    assert "five declines" in card
+    assert "sent again twice at most" not in card
+    assert "sent again twice at most" in bank
+    assert "five declines" not in bank
+
+
+def test_a_recharge_paid_by_the_back_up_says_whether_the_first_method_is_asked_again() -> None:
+    gone = words(preview("recharge_settled").text)
+    assert "passed over from now on" in gone
+    assert "asked again" not in gone
+    may_pass = words(preview("recharge_settled", declined_retry="later").text)
+    assert "Next time the first one is asked again" in may_pass
+    assert "passed over" not in may_pass
+    assert "asked first" not in words(preview("recharge_settled", declined_kind=None).text)

@@ -204,12 +204,14 @@ async def test_one_that_fails_stops_no_other_and_is_tried_again(books, relay, cl
     assert await notices(books, account) == THREE
 
 
-async def test_a_kind_that_this_version_does_not_know_waits(books, relay, account):
+async def test_the_minimum_of_an_account_without_auto_recharge_wakes_nobody(books, relay, account):
     async with books.transaction() as session:
-        await ledger.watch(session, account, Threshold.STEP, [299 * DOLLAR])
+        await ledger.watch(session, account, Threshold.MINIMUM, [299 * DOLLAR])
     await spend(books, account, 2)
     await drained(relay)
-    assert await waiting(books) == Backlog(waiting=1, put_off=1, oldest_seconds=0)
+    assert await waiting(books) == Backlog(waiting=0, put_off=0, oldest_seconds=0)
+    async with books.transaction() as session:
+        assert not (await session.scalars(text("SELECT id FROM outbox WHERE kind = 'auto_recharge'"))).all()
 
 
 async def test_a_relay_that_dies_between_the_effect_and_its_mark_leaves_nothing(books, relay, account, postgres):

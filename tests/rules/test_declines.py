@@ -2,7 +2,16 @@
 
 import pytest
 
-from rules.declines import ACH_BLOCKS_BANK, ACH_ENDS_MANDATE, ACH_PRESENT_AGAIN, ACH_RETURNS, Decline, explain
+from rules.declines import (
+    ACH_BLOCKS_BANK,
+    ACH_ENDS_MANDATE,
+    ACH_PRESENT_AGAIN,
+    ACH_RETURNS,
+    RATE_LIMITED,
+    Decline,
+    explain,
+    may_present_again,
+)
 
 # Nacha's return reason codes that Stripe names, in our words.
 RETURNS = {
@@ -116,3 +125,17 @@ def test_only_the_customer_can_finish_what_wants_the_customer(advice: str | None
 @pytest.mark.parametrize("code", ["R1", "R011", "r01", "X01", "05", ""])
 def test_a_card_networks_code_is_no_return(code: str) -> None:
     assert explain(code="card_declined", decline_code="do_not_honor", network_decline_code=code).code == "do_not_honor"
+
+
+@pytest.mark.parametrize("decline_code", [None, "generic_decline", "card_decline_rate_limit_exceeded"])
+def test_too_many_declines_are_told_as_such_whatever_stands_beside(decline_code: str | None) -> None:
+    """D6: the card rests for 24 hours, so it has to be known."""
+    decline = explain(code=RATE_LIMITED, decline_code=decline_code)
+    assert (decline.code, decline.retry) == (RATE_LIMITED, "later")
+    assert decline.message == "The card was declined too often and is not asked again for 24 hours."
+
+
+def test_which_bank_failures_may_be_presented_again() -> None:
+    """D8: R01 and R09, which the processor calls insufficient funds where it gives no return code."""
+    named = {*ACH_RETURNS, "insufficient_funds", "unknown", "bank_account_closed", "debit_not_authorized", "R99"}
+    assert {code for code in named if may_present_again(code)} == {"R01", "R09", "insufficient_funds"}

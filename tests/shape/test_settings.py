@@ -40,3 +40,16 @@ def test_production_refuses_what_everybody_knows(name: str, monkeypatch: pytest.
     with pytest.raises(ValidationError, match=f"{name} still has its development value") as refused:
         Settings()
     assert "a-secret-of-its-own" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["1h", "15m, 2d", "1h,1d,3d,30d"])
+def test_a_retry_ladder_is_one_to_four_spans(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREPAY_RETRY_LADDER", text)
+    assert Settings().retry_ladder == text
+
+
+@pytest.mark.parametrize("text", ["soon", "1h,", "1h;1d", "0h", "1h,1h,1h,1h,1h"])
+def test_another_retry_ladder_is_refused_at_the_start(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREPAY_RETRY_LADDER", text)
+    with pytest.raises(ValidationError, match="retry_ladder"):
+        Settings()

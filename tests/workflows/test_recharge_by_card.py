@@ -236,7 +236,7 @@ async def test_a_payment_altered_before_it_was_confirmed_is_canceled(house):
         await house.record("recharge/altered", f"recharge/{recharge['id']}")
 
 
-async def test_a_payment_altered_and_paid_stays_pending_and_operators_are_told_daily(house):
+async def test_a_payment_altered_and_paid_stays_open_and_operators_are_told_daily(house):
     async with house.working():
         recharge, link = await waits_for_customer(house)
         await opens(house, link)
@@ -248,7 +248,7 @@ async def test_a_payment_altered_and_paid_stays_pending_and_operators_are_told_d
         for times in (2, 3):
             await house.pass_days(1.01)
             assert await times_told(house, "recharge_altered", times)
-        assert await balance(house) == ("0.00", "50.00")
+        assert await balance(house) == ("0.00", "0.00"), "nobody knows what of it will come"
         assert (await row(house, recharge)).finished_at is None
         assert "altered" in str((await handle(house, recharge).describe()).typed_search_attributes)
         await house.record("recharge/altered_and_paid", f"recharge/{recharge['id']}")
