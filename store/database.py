@@ -1,15 +1,13 @@
 """The way into Postgres: transactions for those who change records, and a listener for those who wait for them."""
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import structlog
-from sqlalchemy.event import listen
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -23,9 +21,6 @@ STATEMENT_MILLISECONDS = 10_000
 COMMAND_SECONDS = 12
 #: How often a listener asks whether its connection is still one.
 LISTENER_CHECK_SECONDS = 15
-#: A connection that was idle for so long is tried before it is given out: the server may have gone. One that has just
-#: worked is not, which saves three ways to the server for each transaction; should it be dead, the pool is made anew.
-IDLE_SECONDS = 1.0
 
 
 class DatabaseUnavailableError(ConnectionError):
@@ -50,6 +45,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
+            pool_pre_ping=True,
             hide_parameters=True,  # an error's text names no customer
             connect_args={
                 "timeout": CONNECT_SECONDS,
@@ -62,8 +58,6 @@ class Database:
                 },
             },
         )
-        listen(self.engine.sync_engine, "checkin", _rests)
-        listen(self.engine.sync_engine, "checkout", _tried)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     async def __aenter__(self) -> Self:
@@ -92,26 +86,6 @@ class Database:
         with _outages():
             async with self.engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-async def _ask_nothing(driven: Any) -> None:
-    await driven.execute(";")
-
-
-def _rests(_: Any, record: Any) -> None:
-    """A connection is back in the pool."""
-    record.info["rests_since"] = time.monotonic()
-
-
-def _tried(connection: Any, record: Any, _: Any) -> None:
-    """A connection is about to be given out. Raises DisconnectionError for a dead one: the pool takes another."""
-    rests_since: float | None = record.info.get("rests_since")
-    if rests_since is None or time.monotonic() - rests_since < IDLE_SECONDS:
-        return
-    try:
-        connection.run_async(_ask_nothing)
-    except Exception as error:
-        raise DisconnectionError(type(error).__name__) from error
 
 
 class _outages:  # noqa: N801 - reads as a clause of the with statement

@@ -195,21 +195,3 @@ async def test_what_is_wrong_with_a_statement_is_no_outage(books, statement, err
     with pytest.raises(error):
         await run(books, statement)
     assert await fine(books)
-
-
-async def test_a_connection_that_died_while_it_was_idle_is_not_given_out(wire, monkeypatch):
-    monkeypatch.setattr("store.database.IDLE_SECONDS", 0.0)
-    async with Database(wire.url, pool_size=2) as cut:
-        assert await fine(cut)
-        await wire.cut()
-        assert await fine(cut)
-
-
-async def test_one_that_dies_right_after_its_work_is_an_outage_once(wire, monkeypatch):
-    monkeypatch.setattr("store.database.IDLE_SECONDS", 3600.0)
-    async with Database(wire.url, pool_size=2) as cut:
-        await asyncio.gather(fine(cut), fine(cut))
-        await wire.cut()
-        with pytest.raises(DatabaseUnavailableError):
-            await fine(cut)
-        assert await fine(cut), "the other connection of the pool is made anew as well"
