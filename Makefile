@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/bench-peers/.ready
-TESTERS ?= 3
+TESTERS ?= 2
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--python-version 3.11
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
