@@ -33,7 +33,7 @@ from tests.workflows.auto_recharging import (
 )
 from tests.workflows.recharging import balance, charges, intents
 
-TURNS = 26
+TURNS = 18
 DECLINES = [
     {"code": "insufficient_funds"},
     {"code": "generic_decline"},
