@@ -83,8 +83,8 @@ async def watch(db, account, *below, kind=Threshold.ALERT):
 async def test_an_account_begins_with_the_alerts_that_need_no_set_up_and_with_zero(db, open_with):
     account = await open_with(0)
     async with db.transaction() as session:
-        assert (await ledger.watched(session, account))[Threshold.ALERT] == list(alerts.BUILT_IN)
-        assert (await ledger.watched(session, account))[Threshold.ZERO] == [ZERO_BELOW]
+        assert await ledger.watched(session, account, Threshold.ALERT) == list(alerts.BUILT_IN)
+        assert await ledger.watched(session, account, Threshold.ZERO) == [ZERO_BELOW]
         await ledger.open_account(session, account)
     assert await crossed(db, account) == [], "it opens at nothing, which is no fall"
 
@@ -143,8 +143,8 @@ async def test_what_is_not_watched_any_more_is_not_crossed_and_what_stays_is_as_
     await spend(db, account, "1", 5 * DOLLAR)
     await watch(db, account, 30 * DOLLAR, 20 * DOLLAR)
     async with db.transaction() as session:
-        assert (await ledger.watched(session, account))[Threshold.ALERT] == [30 * DOLLAR, 20 * DOLLAR]
-        assert (await ledger.watched(session, account))[Threshold.ZERO] == [ZERO_BELOW]
+        assert await ledger.watched(session, account, Threshold.ALERT) == [30 * DOLLAR, 20 * DOLLAR]
+        assert await ledger.watched(session, account, Threshold.ZERO) == [ZERO_BELOW]
         kept = await session.execute(
             text("SELECT below, since FROM ledger_threshold WHERE account_id = :a AND kind = 1 ORDER BY below"),
             {"a": account},
