@@ -55,8 +55,10 @@ async def set_status(house, **fields):
 
 
 async def handed_and_resumed(house):
+    """Whether it is lifted; the wake that came with it is handed over after that was seen."""
+    is_lifted = await resumed(house)
     await house.hand_over()
-    return await resumed(house)
+    return is_lifted
 
 
 async def resumed(house):
