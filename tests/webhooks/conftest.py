@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.webhooks import Webhooks
 from gateways.webhooks import WebhookSender
@@ -62,6 +62,7 @@ class Post:
                 task_queue=self.queue,
                 workflows=[Webhook],
                 workflow_failure_exception_types=[Exception],
+                workflow_runner=UnsandboxedWorkflowRunner(),
             ),
             Worker(self.client, task_queue=webhook_queue(self.queue), activities=[hands.send]),
         ):
