@@ -9,12 +9,14 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.routing import BaseRoute
 
 from api.app import create_app
 from api.context import Context
 from settings import DEVELOPMENT_OPERATOR_KEY, Settings
 
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+_ROUTES: list[BaseRoute] = []
 
 
 class Clock:
@@ -87,6 +89,18 @@ class Api:
         return await self.operator.post(f"/v1/accounts/{account.id}/adjustments", json=body, headers=headers)
 
 
+def app_over(context: Context) -> FastAPI:
+    """The application, with the routes of the first one.
+
+    FastAPI builds their models anew for each application, which takes longer than most tests. The context stands in a
+    request's scope, not in a route.
+    """
+    app = create_app(context)
+    _ROUTES[:] = _ROUTES or app.router.routes
+    app.router.routes[:] = _ROUTES
+    return app
+
+
 def settings_for(url: str, **fields: Any) -> Settings:
     return Settings(database_url=SecretStr(url), public_url="http://prepay.test", **fields)
 
@@ -94,6 +108,6 @@ def settings_for(url: str, **fields: Any) -> Settings:
 @asynccontextmanager
 async def serving(settings: Settings, clock: Clock) -> AsyncGenerator[Api]:
     context = Context(settings=settings, now=clock.now)
-    app = create_app(context)
+    app = app_over(context)
     async with app.router.lifespan_context(app):
         yield Api(app, context, clock)

@@ -19,7 +19,6 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import worker
 from activities.heartbeats import Heartbeats
-from api.app import create_app
 from api.context import Context
 from gateways.stripe import StripeProcessor
 from models.notice import Notice
@@ -31,7 +30,7 @@ from settings import Settings
 from store import inbox, outbox
 from store.crossing_effects import CrossingEffects
 from store.database import Database
-from tests.api.client import Account, Api
+from tests.api.client import Account, Api, app_over
 from tests.replay.recording import scrubbed
 from workflows import cluster
 from workflows.starting import hand_over
@@ -260,7 +259,7 @@ async def open_house(*, settings: Settings, environment: WorkflowEnvironment, sa
             return environment.client
 
         context = Context(settings=settings, connect=connect, now=house.now)
-        app = create_app(context)
+        app = app_over(context)
         async with app.router.lifespan_context(app):
             await worker.claim(database, processor)
             house.api = Api(app, context, house)  # pyright: ignore[reportArgumentType] - it tells the time
