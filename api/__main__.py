@@ -15,6 +15,9 @@ from workflows.cluster import cluster_of, connect, leave
 
 STOP_SECONDS = 15
 """Longest wait for open requests at a stop: a payment is answered within ten."""
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection is kept: longer than clients and load balancers do (mostly a minute), because a request
+that comes while we close is reset."""
 
 
 def main() -> None:
@@ -51,6 +54,7 @@ def serve(app: ASGIApp, settings: Settings) -> None:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 
