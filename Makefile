@@ -31,7 +31,7 @@ dev: $(READY)  ## The whole stack in the foreground until Ctrl-C
 	@$(BIN)/prepay dev
 
 test: $(READY)  ## The whole test suite, in TESTERS processes with servers of their own; a module stays in one
-	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## Format, lint, types, import contracts, deployment files, requirements, then the tests
 	@$(BIN)/ruff format --check .
