@@ -7,6 +7,8 @@ TESTERS ?= 2
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	--python-version 3.11
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The stack is many processes: without bytecode on disk each of them compiles every module of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test check bench format lock upgrade clean
@@ -31,7 +33,7 @@ dev: $(READY)  ## The whole stack in the foreground until Ctrl-C
 	@$(BIN)/prepay dev
 
 test: $(READY)  ## The whole test suite, in TESTERS processes with servers of their own; a module stays in one
-	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 check: $(READY)  ## Format, lint, types, import contracts, deployment files, requirements, then the tests
 	@$(BIN)/ruff format --check .

@@ -26,17 +26,6 @@ from sandbox.temporal import Temporal, program
 #: More than all servers of a session write: with one of less, say a container's, they keep to the disk.
 MEMORY_BYTES = 2 * 2**30
 
-#: Folders whose tests wait more than they compute, the longest first.
-_FIRST = ("flows", "workflows")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """What waits long begins first, so that the processes of a run end together; else the order stays as it is."""
-    places = {name: place for place, name in enumerate(_FIRST)}
-    here = Path(__file__).parent
-    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
