@@ -162,9 +162,9 @@ async def test_locks_give_up_together_behind_a_dead_network(wire, monkeypatch):
 
 async def test_a_listener_comes_back_and_wakes_those_who_wait(wire, database):
     listener = Listener(wire.url)
-    await listener.start("prepay_outbox")
     app = await asyncpg.connect(database.app_url)
     async with listener.wakes("prepay_outbox") as woken:
+        await listener.start("prepay_outbox")
         await woken.wait()  # it has begun to listen
         woken.clear()
         await app.execute("SELECT pg_notify('prepay_outbox', 'one')")
