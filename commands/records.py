@@ -27,7 +27,7 @@ def show_account(account_id: Annotated[str, typer.Argument(help="the Auth ID, MA
         async with database(given) as opened, opened.transaction() as session:
             account = await accounts.find(session, account_id)
             book = await ledger.balances(session, account_id)
-            watched = await ledger.watched(session, account_id, Threshold.ALERT)
+            watched = (await ledger.watched(session, account_id))[Threshold.ALERT]
             clock = await retention.running_clock(session, account_id)
             if account is None or book is None:
                 raise LookupError(f"there is no account {account_id}")

@@ -16,6 +16,10 @@ _READ = text(
 )
 
 
+#: What the database's functions raise where there is no balance row.
+NO_SUCH_ACCOUNT = "LG001"
+
+
 class AccountNotOpenError(LookupError):
     """The account has no balance row: `open_account` was not called for it."""
 

@@ -20,8 +20,8 @@ _TAKE = text(f"SELECT {_COLUMNS} FROM ledger_take_crossings(:now, :limit)").bind
 _HANDED = text("SELECT ledger_crossing_handed(:account, :seq, :kind, :below, :now)").bindparams(
     _KIND, bindparam("now", type_=_MOMENT)
 )
-_PUT_OFF = text("SELECT ledger_crossing_put_off(:account, :seq, :kind, :below, :until, :error)").bindparams(
-    _KIND, bindparam("until", type_=_MOMENT)
+_PUT_OFF = text("SELECT ledger_crossing_put_off(:account, :seq, :kind, :below, :until, :error, :tries)").bindparams(
+    _KIND, bindparam("until", type_=_MOMENT), bindparam("tries", type_=Integer)
 )
 _WAITING = text(
     "SELECT count(*), count(*) FILTER (WHERE tries > 0), min(crossed_at) FROM ledger_crossing WHERE handed_at IS NULL"
@@ -85,8 +85,11 @@ async def handed(session: AsyncSession, crossings: Sequence[Crossing], *, now: d
 
 
 async def put_off(session: AsyncSession, crossing: Crossing, *, error: str, until: datetime) -> None:
-    """Try a crossing again later, and let the account's later ones go before it."""
-    await session.execute(_PUT_OFF, {**_key(crossing), "until": until, "error": error})
+    """Try a crossing again later, and let the account's later ones go before it.
+
+    Nothing where another that failed with it at the same time has done so: it was one try.
+    """
+    await session.execute(_PUT_OFF, {**_key(crossing), "until": until, "error": error, "tries": crossing.tries})
 
 
 async def waiting(session: AsyncSession) -> tuple[int, int, datetime | None]:

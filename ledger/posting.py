@@ -7,11 +7,10 @@ from sqlalchemy import ARRAY, BigInteger, Boolean, DateTime, SmallInteger, Text,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ledger.balance import AccountNotOpenError, Balances, from_columns
+from ledger.balance import NO_SUCH_ACCOUNT, AccountNotOpenError, Balances, from_columns
 from ledger.ids import transaction_id
 from rules.chart import Operation
 
-_NO_SUCH_ACCOUNT = "LG001"
 _POST = text(
     "SELECT outcome, first_seq, spendable, pending, provisional, held, at_risk, refund_due, seq FROM ledger_post("
     ":account, :now, :kind, :key, :source, :subaccount, :description, :debits, :credits, :amounts, :may_overdraw)"
@@ -100,7 +99,7 @@ async def post(session: AsyncSession, posting: Posting) -> Posted | Refused:
     try:
         outcome, seq, *carried = (await session.execute(_POST, parameters)).one()
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == _NO_SUCH_ACCOUNT:
+        if getattr(error.orig, "sqlstate", None) == NO_SUCH_ACCOUNT:
             raise AccountNotOpenError(posting.account_id) from error
         raise
     after = from_columns(posting.account_id, *carried)

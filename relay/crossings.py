@@ -26,10 +26,10 @@ class CrossingsRelay:
         self._now = now
 
     async def step(self) -> int:
-        """Hand on the oldest, and if there was one some more; how many were tried."""
+        """Hand on the oldest and the next, and where there was a next some at once; how many were tried."""
         tried = await self._one()
-        if tried:
-            tried += sum(await asyncio.gather(*(self._one() for _ in range(AT_ONCE))))
+        if tried and await self._one():
+            tried += 1 + sum(await asyncio.gather(*(self._one() for _ in range(AT_ONCE))))
         return tried
 
     async def _one(self) -> int:

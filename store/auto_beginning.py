@@ -104,7 +104,7 @@ async def _charge(
         await auto_story.limited(session, row, by=limit.by, until=limit.until, why=why, now=now)
         return Begun(standing="limited", until=limit.until)
     key = new_id("auto", now)
-    recharge, _ = await recharges.create(
+    recharge = await recharges.make(
         session,
         recharges.NewRecharge(
             account_id=account.id,

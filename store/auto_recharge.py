@@ -14,6 +14,7 @@ import ledger
 from models.account import Account
 from models.auto_recharge import AutoRecharge
 from models.card import Card
+from models.ledger import LedgerBalance
 from models.recharge import Recharge
 from rules.auto_recharge import LIFTED, watched_minimum, watched_steps
 from rules.money import Money
@@ -93,28 +94,26 @@ async def switched_off(session: AsyncSession, account_id: str) -> Settings | Non
 
 
 async def total(session: AsyncSession, account_id: str) -> Total:
-    """T of the account, which is locked. Raises ledger.AccountNotOpenError."""
-    return await _total(session, (await ledger.lock(session, [account_id]))[account_id])
-
-
-async def seen_total(session: AsyncSession, account_id: str) -> Total:
-    """T as it is at this moment, to be shown. Raises ledger.AccountNotOpenError."""
-    book = await ledger.balances(session, account_id)
-    if book is None:
-        raise ledger.AccountNotOpenError(account_id)
-    return await _total(session, book)
-
-
-async def _total(session: AsyncSession, book: ledger.Balances) -> Total:
-    awaited = await session.scalar(
-        select(func.coalesce(func.sum(col(Recharge.amount_cents)), 0)).where(
-            col(Recharge.account_id) == book.account_id, col(Recharge.status) == "requires_action"
+    """T of the account: what holds while the caller has its lock, else a look at it. Raises AccountNotOpenError."""
+    awaited = (
+        select(func.coalesce(func.sum(col(Recharge.amount_cents)), 0))
+        .where(col(Recharge.account_id) == account_id, col(Recharge.status) == "requires_action")
+        .scalar_subquery()
+    )
+    book = LedgerBalance
+    found = await session.execute(
+        select(col(book.spendable), col(book.pending), col(book.provisional), awaited).where(
+            col(book.account_id) == account_id
         )
     )
+    row = found.one_or_none()
+    if row is None:
+        raise ledger.AccountNotOpenError(account_id)
+    spendable, pending, provisional, awaited_cents = row
     return Total(
-        available=book.available,
-        arriving=book.arriving - Money.from_cents(int(awaited or 0)).micros,
-        provisional=book.provisional,
+        available=spendable,
+        arriving=pending - Money.from_cents(int(awaited_cents)).micros,
+        provisional=-provisional,
     )
 
 
@@ -176,8 +175,9 @@ async def rearm(session: AsyncSession, row: AutoRecharge) -> Total:
         ]  # fmt: skip
         if row.next_attempt_at is not None and await _card_waits(session, row):
             steps = watched_steps(row.minimum_micros)
+    watched = await ledger.watched(session, row.account_id)
     for kind, below in ((Threshold.MINIMUM, minimum), (Threshold.STEP, steps)):
-        if set(await ledger.watched(session, row.account_id, kind)) != set(below):
+        if set(watched[kind]) != set(below):
             await ledger.watch(session, row.account_id, kind, below)
     return found
 

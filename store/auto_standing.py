@@ -36,7 +36,7 @@ async def standing(session: AsyncSession, account: Account, *, now: datetime) ->
     """How the account's auto-recharge stands. Raises ledger.AccountNotOpenError."""
     found = await auto_recharge.get(session, account.id)
     row = found or AutoRecharge(account_id=account.id, enabled=False, minimum_micros=0, amount_cents=0)
-    total, minimum = Money((await auto_recharge.seen_total(session, account.id)).micros), Money(row.minimum_micros)
+    total, minimum = Money((await auto_recharge.total(session, account.id)).micros), Money(row.minimum_micros)
     in_flight = await auto_recharge.open_recharge(session, account.id)
     limited = row.limited_until is not None and now < row.limited_until and total <= minimum
     state = rule.state(

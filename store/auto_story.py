@@ -6,7 +6,7 @@ Every function is a step under the account's lock, in the transaction of what it
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -23,22 +23,19 @@ async def note(
     session: AsyncSession, row: AutoRecharge, *, what: Decided, why: str, now: datetime, recharge_id: str | None = None
 ) -> None:
     """Add a decision to the story and make ``why`` what is shown now."""
-    number = await session.scalar(
-        select(func.coalesce(func.max(col(AutoRechargeDecision.number)), 0) + 1).where(
-            col(AutoRechargeDecision.account_id) == row.account_id
+    row.why = why
+    session.add(row)
+    await session.flush()
+    number = (
+        select(func.coalesce(func.max(col(AutoRechargeDecision.number)), 0) + 1)
+        .where(col(AutoRechargeDecision.account_id) == row.account_id)
+        .scalar_subquery()
+    )
+    await session.execute(
+        insert(AutoRechargeDecision).values(
+            account_id=row.account_id, number=number, what=what, why=why, recharge_id=recharge_id, created_at=now
         )
     )
-    row.why = why
-    session.add_all(
-        [
-            row,
-            AutoRechargeDecision(
-                account_id=row.account_id, number=number or 1, what=what, why=why, recharge_id=recharge_id,
-                created_at=now,
-            ),
-        ]
-    )  # fmt: skip
-    await session.flush()
 
 
 async def decisions(

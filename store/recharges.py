@@ -59,12 +59,18 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
     """Commit-to-be of one recharge: its row, its pending entry, its hand-off. Gives the row and the outbox id.
 
     The account is locked first, as by everyone who changes its balance. A recharge that was made under the same key in
-    the meantime is given as it is, without an outbox id; so is an automatic one, which needs no hand-off.
+    the meantime is given as it is, without an outbox id.
     """
     await ledger.lock(session, [new.account_id])
     there = await by_key(session, account_id=new.account_id, key=new.idempotency_key)
     if there is not None:
         return there, None
+    row = await make(session, new, now=now)
+    return row, await _handed_off(session, row, now=now)
+
+
+async def make(session: AsyncSession, new: NewRecharge, *, now: datetime) -> Recharge:
+    """The row and its pending entry, without a hand-off: of the locked account, under a key that nobody has used."""
     expected = expected_on(now) if new.method_kind == "bank" else None
     row = Recharge(
         account_id=new.account_id,
@@ -97,9 +103,11 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
     )  # fmt: skip
     await record_events.of_recharge(session, row, "created", now=now)
     await auto_news.recharge_changed(session, row, now=now)
-    if row.kind == "auto":
-        return row, None  # it is made by the run that carries it
-    outbox_id = await outbox.add(
+    return row
+
+
+async def _handed_off(session: AsyncSession, row: Recharge, *, now: datetime) -> str:
+    return await outbox.add(
         session,
         kind="recharge",
         workflow_id=workflow_id(row),
@@ -114,7 +122,6 @@ async def create(session: AsyncSession, new: NewRecharge, *, now: datetime) -> t
         now=now,
         account_id=row.account_id,
     )
-    return row, outbox_id
 
 
 def _asked(row: Recharge) -> str:

@@ -104,7 +104,8 @@ class Payer:
             schedule_month=date(2026, 1 + len(self.acts) % 12, 1) if kind == "scheduled" else None,
         )  # fmt: skip
         async with self.api.context.database.transaction() as session:
-            row, _ = await recharges.create(session, new, now=self.api.clock.now())
+            await ledger.lock(session, [self.account.id])
+            row = await recharges.make(session, new, now=self.api.clock.now())
         return row.id
 
     async def end(self, recharge_id: str, status: str) -> None:
@@ -131,7 +132,7 @@ class Payer:
     async def watched(self, kind: Threshold = Threshold.MINIMUM) -> list[str]:
         """At or below which amounts of available a crossing is told."""
         async with self.api.context.database.transaction() as session:
-            return [str(Money(below - 1)) for below in await ledger.watched(session, self.account.id, kind)]
+            return [str(Money(below - 1)) for below in (await ledger.watched(session, self.account.id))[kind]]
 
     async def events(self) -> list[str]:
         """What the platform heard of auto-recharge, in order."""

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import text
 
+import ledger
 from rules.bank_verification import Status
 from rules.thresholds import Threshold
 from store import auto_recharge, auto_story, balance_alerts
@@ -24,7 +25,7 @@ async def owner(api):
 
 async def pause(owner, *, reason="card_declined"):
     async with owner.api.context.database.transaction() as session:
-        await auto_recharge.total(session, owner.account.id)
+        await ledger.lock(session, [owner.account.id])
         row = await auto_recharge.get(session, owner.account.id)
         await auto_story.pause(
             session, row, reason=reason, why="Declined for good.", recharge_id=None, now=owner.api.clock.now()
@@ -379,7 +380,7 @@ async def test_what_lifts_a_pause(api, owner):
 async def test_a_limit_stands_in_the_way_until_its_window_the_balance_or_the_owner_changes_that(api, owner):
     async def limited(until):
         async with api.context.database.transaction() as session:
-            await auto_recharge.total(session, owner.account.id)
+            await ledger.lock(session, [owner.account.id])
             row = await auto_recharge.get(session, owner.account.id)
             return await auto_story.limited(session, row, by="daily", until=until, why="Used up.", now=api.clock.now())
 
@@ -424,7 +425,7 @@ async def test_steps_are_watched_while_a_card_waits_for_its_next_try_alone(api, 
 
     async def wait(recharge_id, until):
         async with api.context.database.transaction() as session:
-            await auto_recharge.total(session, owner.account.id)
+            await ledger.lock(session, [owner.account.id])
             row = await auto_recharge.get(session, owner.account.id)
             await auto_story.waits(
                 session, row, until=until, why="Declined.", recharge_id=recharge_id, now=api.clock.now()

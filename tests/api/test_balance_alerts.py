@@ -35,7 +35,7 @@ def alerts(api, account):
 def watched(api, account):
     async def read():
         async with api.context.database.transaction() as session:
-            return [micros // DOLLAR for micros in await ledger.watched(session, account.id, Threshold.ALERT)]
+            return [micros // DOLLAR for micros in (await ledger.watched(session, account.id))[Threshold.ALERT]]
 
     return read
 

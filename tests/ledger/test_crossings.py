@@ -83,8 +83,8 @@ async def watch(db, account, *below, kind=Threshold.ALERT):
 async def test_an_account_begins_with_the_alerts_that_need_no_set_up_and_with_zero(db, open_with):
     account = await open_with(0)
     async with db.transaction() as session:
-        assert await ledger.watched(session, account, Threshold.ALERT) == list(alerts.BUILT_IN)
-        assert await ledger.watched(session, account, Threshold.ZERO) == [ZERO_BELOW]
+        assert (await ledger.watched(session, account))[Threshold.ALERT] == list(alerts.BUILT_IN)
+        assert (await ledger.watched(session, account))[Threshold.ZERO] == [ZERO_BELOW]
         await ledger.open_account(session, account)
     assert await crossed(db, account) == [], "it opens at nothing, which is no fall"
 
@@ -143,8 +143,8 @@ async def test_what_is_not_watched_any_more_is_not_crossed_and_what_stays_is_as_
     await spend(db, account, "1", 5 * DOLLAR)
     await watch(db, account, 30 * DOLLAR, 20 * DOLLAR)
     async with db.transaction() as session:
-        assert await ledger.watched(session, account, Threshold.ALERT) == [30 * DOLLAR, 20 * DOLLAR]
-        assert await ledger.watched(session, account, Threshold.ZERO) == [ZERO_BELOW]
+        assert (await ledger.watched(session, account))[Threshold.ALERT] == [30 * DOLLAR, 20 * DOLLAR]
+        assert (await ledger.watched(session, account))[Threshold.ZERO] == [ZERO_BELOW]
         kept = await session.execute(
             text("SELECT below, since FROM ledger_threshold WHERE account_id = :a AND kind = 1 ORDER BY below"),
             {"a": account},
@@ -489,6 +489,18 @@ class TestHandingOn:
             assert (await take(session, now=NOW + timedelta(seconds=3), limit=10))[0].tries == 1
             row = await session.execute(text("SELECT length(last_error) FROM ledger_crossing WHERE seq = 1"))
             assert row.scalar_one() == 500
+
+    async def test_two_that_failed_with_it_at_the_same_time_count_as_one_try(self, alone, open_alone):
+        """The lock is gone with the effect that failed: another takes the crossing before the first has put it off."""
+        account = await open_alone(5)
+        await spend(alone, account, "1", 5)
+        async with alone.transaction() as session:
+            (crossing,) = await take(session, now=NOW, limit=10)
+        for seconds in (1, 2):
+            async with alone.transaction() as session:
+                await put_off(session, crossing, error="E", until=NOW + timedelta(seconds=seconds))
+        async with alone.transaction() as session:
+            assert [one.tries for one in await take(session, now=NOW + timedelta(seconds=1), limit=1)] == [1]
 
     async def test_somebody_is_woken_only_when_something_was_crossed(self, book, db, open_with):
         account = await open_with(20)

@@ -74,7 +74,7 @@ async def test_accounts_from_before_are_watched_from_now_on(empty):
     async with Database(empty.app_url) as book, book.transaction() as session:
         for account in (rich, poor):
             assert await ledger.crossed(session, account) == []
-            assert await ledger.watched(session, account, Threshold.ALERT) == list(BUILT_IN)
+            assert (await ledger.watched(session, account))[Threshold.ALERT] == list(BUILT_IN)
         assert await ledger.verify(session) == []
         for account in (rich, poor):
             correction = {"account_id": account, "adjustment_id": "adj_2", "kind": "correction", "reason": "-"}

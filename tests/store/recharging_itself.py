@@ -80,7 +80,8 @@ class Recharged(Customer):
             idempotency_key=self._name(kind), request_digest="d", return_url=None, metadata={},
         )  # fmt: skip
         async with self.store.transaction() as session:
-            row, _ = await recharges.create(session, new, now=self.now())
+            await ledger.lock(session, [self.account_id])
+            row = await recharges.make(session, new, now=self.now())
         self.open.append(row.id)
         return row.id
 

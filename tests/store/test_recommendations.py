@@ -50,7 +50,7 @@ async def use(store, customer, at, dollars, **more):
 async def recommended(store, customer):
     async with store.transaction() as session:
         found = await balance_alerts.get(session, customer.account_id)
-        watched = await ledger.watched(session, customer.account_id, Threshold.ALERT)
+        watched = (await ledger.watched(session, customer.account_id))[Threshold.ALERT]
     micros = found.recommended_micros
     return None if micros is None else micros // DOLLAR, [amount // DOLLAR for amount in watched]
 
@@ -158,6 +158,6 @@ async def test_two_owners_at_once_leave_one_list_whole(store):
         await asyncio.gather(customer.put([1, 2, 3]), customer.put([400, 500]), customer.put([]))
         async with store.transaction() as session:
             settings = await balance_alerts.get(session, customer.account_id)
-            watched = await ledger.watched(session, customer.account_id, Threshold.ALERT)
+            watched = (await ledger.watched(session, customer.account_id))[Threshold.ALERT]
         assert settings.thresholds in {(1 * DOLLAR, 2 * DOLLAR, 3 * DOLLAR), (400 * DOLLAR, 500 * DOLLAR), ()}
         assert watched == sorted({250 * DOLLAR, 100 * DOLLAR, 10 * DOLLAR, *settings.thresholds}, reverse=True)
