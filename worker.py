@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.auto_recharging import AutoRecharging
 from activities.bank_care import BankCare
@@ -143,6 +143,7 @@ async def working(
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
+        workflow_runner=UnsandboxedWorkflowRunner(),
         activities=activities(settings, database=database, processor=processor),
         interceptors=[Heartbeats()],
         graceful_shutdown_timeout=GRACE,

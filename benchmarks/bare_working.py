@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from benchmarks.bare_episode import BareEpisode, step
 from workflows.cluster import Cluster, connect
@@ -15,7 +15,10 @@ async def work(address: str, task_queue: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     client = await connect(Cluster(address=address, namespace="prepay"))
-    async with Worker(client, task_queue=task_queue, workflows=[BareEpisode], activities=[step]):
+    runner = UnsandboxedWorkflowRunner()  # as the product's worker
+    async with Worker(
+        client, task_queue=task_queue, workflows=[BareEpisode], activities=[step], workflow_runner=runner
+    ):
         await stop.wait()
 
 

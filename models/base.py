@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, Table, inspect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -29,3 +29,8 @@ class Record(SQLModel):
     """A row of ours. Times are aware and in UTC."""
 
     created_at: datetime = timestamp()
+
+
+def table_of(model: type[Record]) -> Table:
+    """The table itself: a statement on it is built once, and costs a third of a record that the session keeps."""
+    return inspect(model).local_table  # pyright: ignore[reportReturnType]

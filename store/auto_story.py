@@ -6,17 +6,23 @@ Every function is a step under the account's lock, in the transaction of what it
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.attempt import ChargeAttempt
 from models.auto_recharge import AutoRecharge, AutoRechargeDecision
+from models.base import table_of
 from rules.auto_recharge import Decided
 from rules.money import CURRENCY, Money
 from store import events, notices
 
 SHOWN = 20
+_NOTE = insert(table_of(AutoRechargeDecision)).values(
+    number=select(func.coalesce(func.max(col(AutoRechargeDecision.number)), 0) + 1)
+    .where(col(AutoRechargeDecision.account_id) == bindparam("whose"))
+    .scalar_subquery()
+)
 
 
 async def note(
@@ -26,16 +32,8 @@ async def note(
     row.why = why
     session.add(row)
     await session.flush()
-    number = (
-        select(func.coalesce(func.max(col(AutoRechargeDecision.number)), 0) + 1)
-        .where(col(AutoRechargeDecision.account_id) == row.account_id)
-        .scalar_subquery()
-    )
-    await session.execute(
-        insert(AutoRechargeDecision).values(
-            account_id=row.account_id, number=number, what=what, why=why, recharge_id=recharge_id, created_at=now
-        )
-    )
+    decision = {"account_id": row.account_id, "what": what, "why": why, "recharge_id": recharge_id, "created_at": now}
+    await session.execute(_NOTE, decision | {"whose": row.account_id})
 
 
 async def decisions(

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.event import listen
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -45,7 +46,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
-            pool_pre_ping=True,
             hide_parameters=True,  # an error's text names no customer
             connect_args={
                 "timeout": CONNECT_SECONDS,
@@ -58,6 +58,7 @@ class Database:
                 },
             },
         )
+        listen(self.engine.sync_engine, "checkout", _answers)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     async def __aenter__(self) -> Self:
@@ -86,6 +87,21 @@ class Database:
         with _outages():
             async with self.engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _answers(connection: Any, _record: object, _proxy: object) -> None:
+    """Ask a pooled connection before it is used: one that died is replaced unseen.
+
+    As ``pool_pre_ping`` does, but by a statement alone where that opens a transaction, asks and rolls back.
+    """
+    try:
+        connection.run_async(_ask)
+    except Exception as error:
+        raise InvalidatePoolError from error
+
+
+async def _ask(connection: Any) -> None:
+    await connection.execute("SELECT 1")
 
 
 class _outages:  # noqa: N801 - reads as a clause of the with statement

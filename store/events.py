@@ -3,16 +3,33 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from models.base import table_of
 from models.event import Event
 from models.webhook_delivery import WebhookDelivery
 from models.webhook_endpoint import WebhookEndpoint
 from rules.events import complete, wants
 from store import outbox
 from store.ids import new_id
+
+#: Enabled endpoints with what they hear of. They are few (see rules/webhooks.py), and read with the event's own insert.
+_ENABLED = (
+    select(
+        func.jsonb_agg(
+            aggregate_order_by(
+                func.jsonb_build_array(col(WebhookEndpoint.id), col(WebhookEndpoint.events)), col(WebhookEndpoint.id)
+            ),
+            type_=JSONB,
+        )
+    )
+    .where(col(WebhookEndpoint.status) == "enabled")
+    .scalar_subquery()
+)
+_ADD = insert(table_of(Event)).returning(_ENABLED)
 
 
 async def add(
@@ -30,10 +47,9 @@ async def add(
     """
     event_id = new_id("evt", now)
     shown = {name: _plain(value) for name, value in complete(type, data).items()}
-    await session.execute(
-        insert(Event).values(id=event_id, account_id=account_id, type=type, data=shown, created_at=now)
-    )
-    for endpoint_id in await _hearing(session, type):
+    row = {"id": event_id, "account_id": account_id, "type": type, "data": shown, "created_at": now}
+    enabled: Sequence[tuple[str, Sequence[str]]] = await session.scalar(_ADD, row) or ()
+    for endpoint_id in (one for one, hears in enabled if wants(hears, type)):
         session.add(
             WebhookDelivery(
                 event_id=event_id, endpoint_id=endpoint_id, state="pending", next_try_at=now, created_at=now
@@ -68,16 +84,6 @@ async def hand_off(
         now=now,
         account_id=account_id,
     )
-
-
-async def _hearing(session: AsyncSession, event_type: str) -> Sequence[str]:
-    """Enabled endpoints that hear of this type. They are few (see rules/webhooks.py)."""
-    rows = await session.execute(
-        select(col(WebhookEndpoint.id), col(WebhookEndpoint.events))
-        .where(col(WebhookEndpoint.status) == "enabled")
-        .order_by(col(WebhookEndpoint.id))
-    )
-    return [row.id for row in rows if wants(row.events, event_type)]
 
 
 def _plain(value: object) -> object:

@@ -10,12 +10,16 @@ from sqlmodel import col
 
 from models.account import Account
 from models.balance_alerts import BalanceAlerts
+from models.base import table_of
 from models.notice import Notice, NoticeRecipient
 from rules.notice_kinds import KINDS, Audience
 from rules.notices import NoticeFactsError, complete, ended
 from store import events, notice_facts, outbox
 from store.ids import new_id
 from store.paging import Page, fetch
+
+_ADD = insert_or_nothing(table_of(Notice)).on_conflict_do_nothing().returning(col(Notice.id))
+_ADDRESS = insert_or_nothing(table_of(NoticeRecipient)).on_conflict_do_nothing()
 
 
 async def add(
@@ -43,21 +47,17 @@ async def add(
     if audience not in {None, wanted.audience}:
         raise NoticeFactsError(f"{kind} is for {wanted.audience}")
     read = await notice_facts.known(session, account_id=account_id, given=facts)
-    notice_id = await session.scalar(
-        insert_or_nothing(Notice)
-        .values(
-            id=new_id("ntc", now),
-            account_id=account_id,
-            audience=wanted.audience,
-            kind=kind,
-            cause=cause,
-            facts={name: _plain(value) for name, value in complete(kind, read).items()},
-            state="pending",
-            created_at=happened_at or now,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(Notice.id))
-    )
+    row = {
+        "id": new_id("ntc", now),
+        "account_id": account_id,
+        "audience": wanted.audience,
+        "kind": kind,
+        "cause": cause,
+        "facts": {name: _plain(value) for name, value in complete(kind, read).items()},
+        "state": "pending",
+        "created_at": happened_at or now,
+    }
+    notice_id: str | None = await session.scalar(_ADD, row)
     if notice_id is None:
         return None
     if wanted.audience == "owner" and account_id is not None:
@@ -93,11 +93,7 @@ async def recipients(session: AsyncSession, notice_ids: Sequence[str]) -> Sequen
 
 async def address(session: AsyncSession, notice_id: str, *, email: str, now: datetime) -> None:
     """Add ``email`` to the recipients, unless it is one already."""
-    await session.execute(
-        insert_or_nothing(NoticeRecipient)
-        .values(notice_id=notice_id, email=email, state="pending", created_at=now)
-        .on_conflict_do_nothing()
-    )
+    await session.execute(_ADDRESS, {"notice_id": notice_id, "email": email, "state": "pending", "created_at": now})
 
 
 async def answered(

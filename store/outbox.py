@@ -3,35 +3,36 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.base import JSON
+from models.base import JSON, table_of
 from models.outbox import Outbox
 from store.ids import new_id
 
 LONGEST_WAIT_SECONDS = 60
 #: While Temporal is away, which is no fault of the row: it is not kept waiting long after.
 OUTAGE_WAIT_SECONDS = 4
+_ADD = insert(table_of(Outbox))
 
 
 async def add(
     session: AsyncSession, *, kind: str, workflow_id: str, arguments: JSON, now: datetime, account_id: str | None
 ) -> str:
     """Write one hand-off and return its id. ``kind`` is one of ``workflows/starting.py``; arguments hold ids alone."""
-    row = Outbox(
-        id=new_id("out", now),
-        account_id=account_id,
-        kind=kind,
-        workflow_id=workflow_id,
-        arguments=arguments,
-        next_try_at=now,
-        created_at=now,
-    )
-    session.add(row)
-    await session.flush()
-    return row.id
+    outbox_id = new_id("out", now)
+    row = {
+        "id": outbox_id,
+        "account_id": account_id,
+        "kind": kind,
+        "workflow_id": workflow_id,
+        "arguments": arguments,
+        "next_try_at": now,
+        "created_at": now,
+    }
+    await session.execute(_ADD, row)
+    return outbox_id
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Outbox]:

@@ -8,7 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from models.base import table_of
 from models.timeline import TimelineEntry
+
+_TELL = insert(table_of(TimelineEntry)).on_conflict_do_nothing().returning(col(TimelineEntry.key))
 
 
 async def tell(
@@ -22,13 +25,8 @@ async def tell(
     detail: str | None = None,
 ) -> bool:
     """Write an entry unless ``key`` was told before; whether it is new."""
-    written = await session.execute(
-        insert(TimelineEntry)
-        .values(account_id=account_id, recharge_id=recharge_id, key=key, what=what, detail=detail, created_at=now)
-        .on_conflict_do_nothing()
-        .returning(col(TimelineEntry.key))
-    )
-    return written.first() is not None
+    entry = {"account_id": account_id, "recharge_id": recharge_id, "key": key, "what": what, "detail": detail}
+    return (await session.execute(_TELL, entry | {"created_at": now})).first() is not None
 
 
 #: Of one moment, what comes first; else by key.
