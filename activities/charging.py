@@ -18,7 +18,7 @@ from rules.declines import Decline, explain
 from rules.outcomes import Outcome, State, state_of
 from rules.pay_links import digest, pay_token
 from rules.retry_ladder import Trigger
-from store import attempts, customers, methods, notices, recharges
+from store import attempts, methods, notices, recharges
 from store.database import AsyncSession, Database
 
 #: So soon after its row was made, the first try of a step is known to be the first: no run before it was forgotten.
@@ -74,8 +74,9 @@ class Charging:
     async def _make(self, ref: RechargeRef) -> Intent | Outcome | None:
         """The new intent, or the one that a run left unnamed; None where there is one; the outcome where refused."""
         async with self._database.transaction() as session:
-            row = await recharges.get(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            customer = await customers.find(session, ref.account_id)
+            row, customer = await recharges.with_customer(
+                session, account_id=ref.account_id, recharge_id=ref.recharge_id
+            )
         if row.payment_intent is not None or customer is None:
             return None
         # A first try of a young row has nothing to find, and its key, being remembered for a day, guards it. Any other
@@ -184,8 +185,9 @@ class Charging:
 
     async def _look(self, ref: RechargeRef, *, cancel: bool) -> Outcome:
         async with self._database.transaction() as session:
-            row = await recharges.get(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            customer = await customers.find(session, ref.account_id)
+            row, customer = await recharges.with_customer(
+                session, account_id=ref.account_id, recharge_id=ref.recharge_id
+            )
             newest = await attempts.newest(session, row)
         intent_id = row.payment_intent
         if intent_id is None and customer is not None and (found := await self._only_intent(row, customer)) is not None:

@@ -24,12 +24,14 @@ class CrossingsRelay:
         self._database = database
         self._effects = effects
         self._now = now
+        self._more = False
 
     async def step(self) -> int:
-        """Hand on the oldest and the next, and where there was a next some at once; how many were tried."""
+        """Hand on the oldest, and some at once where one was found just before; how many were tried."""
         tried = await self._one()
-        if tried and await self._one():
-            tried += 1 + sum(await asyncio.gather(*(self._one() for _ in range(AT_ONCE))))
+        if tried and self._more:
+            tried += sum(await asyncio.gather(*(self._one() for _ in range(AT_ONCE))))
+        self._more = tried > 0
         return tried
 
     async def _one(self) -> int:

@@ -13,9 +13,17 @@ AFTER_OUTAGE_SECONDS = 2.0
 
 
 async def drain(
-    *, channel: str, listener: Listener, step: Callable[[], Awaitable[int]], look_again: float = LOOK_AGAIN_SECONDS
+    *,
+    channel: str,
+    listener: Listener,
+    step: Callable[[], Awaitable[int]],
+    batch: int = 1,
+    look_again: float = LOOK_AGAIN_SECONDS,
 ) -> None:
-    """Call ``step`` for ever: at once while it says that it moved rows, else when woken or after ``look_again``."""
+    """Call ``step`` for ever: at once while it says that it moved a ``batch``, else when woken or after ``look_again``.
+
+    Fewer were all that there were; what has been written since wakes.
+    """
     async with listener.wakes(channel) as woken:
         while True:
             woken.clear()
@@ -30,7 +38,7 @@ async def drain(
                 log.exception("relay_step_failed", channel=channel)
                 await asyncio.sleep(AFTER_OUTAGE_SECONDS)
                 continue
-            if moved == 0:
+            if moved < batch:
                 try:
                     # Not wait_for: before Python 3.12 it may swallow a cancellation.
                     async with asyncio.timeout(look_again):

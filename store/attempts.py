@@ -3,11 +3,13 @@
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.attempt import ChargeAttempt
+from models.base import table_of
 from models.recharge import Recharge
 from rules.declines import Decline
 from rules.outcomes import Outcome, State
@@ -15,6 +17,16 @@ from rules.retry_ladder import Trigger
 from rules.settlement import expected_on
 from store import auto_news, record_events, timeline
 from store.recharges import ACTION_WINDOW
+
+_BEGIN = insert(table_of(ChargeAttempt)).on_conflict_do_nothing().returning(col(ChargeAttempt.number))
+_NEWEST = (
+    select(ChargeAttempt)
+    .where(
+        col(ChargeAttempt.account_id) == bindparam("account"), col(ChargeAttempt.recharge_id) == bindparam("recharge")
+    )
+    .order_by(col(ChargeAttempt.number).desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +51,21 @@ async def begin(
 ) -> Begun:
     """Write attempt ``number`` unless it is there already; its method becomes the recharge's."""
     before = await _attempt(session, row, number - 1) if number > 1 else None
-    there = await _attempt(session, row, number)
-    if there is None:
+    attempt = {
+        "account_id": row.account_id,
+        "recharge_id": row.id,
+        "number": number,
+        "method_id": method_id,
+        "off_session": off_session,
+        "trigger": trigger,
+        "step_percent": step_percent,
+        "created_at": now,
+    }
+    if (await session.execute(_BEGIN, attempt)).first() is not None:
         await _switch(session, row, method_id, number=number, now=now)
-        there = ChargeAttempt(
-            account_id=row.account_id,
-            recharge_id=row.id,
-            number=number,
-            method_id=method_id,
-            off_session=off_session,
-            trigger=trigger,
-            step_percent=step_percent,
-            created_at=now,
-        )
-        session.add(there)
-        await session.flush()
-    return Begun(number=number, method_id=there.method_id, previous_charge=before.charge if before else None)
+    elif (there := await _attempt(session, row, number)) is not None:
+        method_id = there.method_id
+    return Begun(number=number, method_id=method_id, previous_charge=before.charge if before else None)
 
 
 async def _switch(session: AsyncSession, row: Recharge, method_id: str, *, number: int, now: datetime) -> None:
@@ -89,12 +100,7 @@ async def method_of(session: AsyncSession, row: Recharge, *, off_session: bool) 
 
 async def newest(session: AsyncSession, row: Recharge) -> ChargeAttempt | None:
     """The attempt with the highest number."""
-    return await session.scalar(
-        select(ChargeAttempt)
-        .where(col(ChargeAttempt.account_id) == row.account_id, col(ChargeAttempt.recharge_id) == row.id)
-        .order_by(col(ChargeAttempt.number).desc())
-        .limit(1)
-    )
+    return await session.scalar(_NEWEST, {"account": row.account_id, "recharge": row.id})
 
 
 async def newest_off_session(session: AsyncSession, row: Recharge) -> int:

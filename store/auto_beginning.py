@@ -10,7 +10,7 @@ from models.account import Account
 from models.attempt import ChargeAttempt
 from models.auto_recharge import AutoRecharge
 from models.recharge import Recharge
-from rules import episode_words, recharge_limits, retry_ladder
+from rules import episode_words, recharge_limits
 from rules.episodes import Begun, Standing, Try
 from rules.money import Money
 from rules.recharge_limits import Limited, LimitName
@@ -28,13 +28,12 @@ async def begin(session: AsyncSession, account_id: str, *, terms: Terms, now: da
     An automatic recharge that is open already is driven on: there is never a second one (D5).
     """
     await ledger.lock(session, [account_id])
-    row = await auto_recharge.get(session, account_id)
-    if row is None:
+    found = await auto_recharge.read(session, account_id)
+    if found is None:
         return Begun(standing="off")
-    there = await auto_recharge.open_recharge(session, account_id)
+    row, account, there = found
     if there is not None:
         return await _adopted(session, there)
-    account = await session.get_one(Account, account_id, populate_existing=True)
     total = await auto_recharge.total(session, account_id)
     if (standing := _at_rest(row, account, total.micros)) is not None:
         await _calm(session, row)
@@ -49,10 +48,9 @@ async def _anew(
     primary = await auto_recharge.primary(session, row) or row.backup_method_id
     if primary is None:
         return await _pause(session, row, "no_payment_method", episode_words.NO_METHOD, now=now)
-    episode = await auto_facts.episode(
-        session, row, account=account, total=total, primary=primary, recharge=None, terms=terms
-    )  # fmt: skip
-    decision = await auto_facts.kept_away(session, account.id, retry_ladder.decide(episode, now=now), now=now)
+    decision = await auto_facts.decide(
+        session, row, account=account, total=total, primary=primary, recharge=None, terms=terms, now=now
+    )
     match decision:
         case Confirm():
             return await _charge(session, row, account, decision, total_micros=total.micros, terms=terms, now=now)

@@ -11,7 +11,7 @@ from models.account import Account
 from models.attempt import ChargeAttempt
 from models.auto_recharge import AutoRecharge
 from models.recharge import Recharge
-from rules import episode_words, retry_ladder
+from rules import episode_words
 from rules.auto_recharge import Decided
 from rules.episodes import Ended, Next, Turn
 from rules.outcomes import Outcome, State
@@ -32,18 +32,17 @@ async def decide(
 ) -> Next:
     """What comes next for the open recharge, whose payment is in ``state`` by ``code``, and is not under way."""
     recharge = await recharges.locked(session, account_id=account_id, recharge_id=recharge_id)
-    row = await auto_recharge.get(session, account_id)
     if state is State.ALTERED:
         return Next(turn="give_up", reason="payment_altered")
-    if row is None or recharge.payment_intent is None or recharge.status not in recharges.OPEN:
+    found = await auto_recharge.read(session, account_id)
+    if found is None or recharge.payment_intent is None or recharge.status not in recharges.OPEN:
         return Next(turn="give_up", reason=code or "payment_not_created")
+    row, account, _ = found
     primary = await auto_recharge.primary(session, row) or row.backup_method_id or recharge.method_id
-    account = await session.get_one(Account, account_id, populate_existing=True)
     total = await auto_recharge.total(session, account_id)
-    episode = await auto_facts.episode(
-        session, row, account=account, total=total, primary=primary, recharge=recharge, terms=terms
-    )  # fmt: skip
-    decision = await auto_facts.kept_away(session, account_id, retry_ladder.decide(episode, now=now), now=now)
+    decision = await auto_facts.decide(
+        session, row, account=account, total=total, primary=primary, recharge=recharge, terms=terms, now=now
+    )
     return await _turn(session, row, recharge, decision, now=now)
 
 
@@ -91,11 +90,12 @@ async def finish(
     A recharge ends in success, in a pause, or in a drop: there is no other way on, so that no decline starts another.
     """
     recharge = await recharges.locked(session, account_id=account_id, recharge_id=recharge_id)
-    row = await auto_recharge.get(session, account_id)
-    if row is None:
+    found = await auto_recharge.read(session, account_id)
+    if found is None:
         raise LookupError(f"no auto-recharge of {account_id}")
+    row, account, _ = found
     if recharge.status not in recharges.OPEN:
-        return Ended(status=recharge.status, again=await _due(session, row))
+        return Ended(status=recharge.status, again=await _due(session, row, account))
     status = _status(outcome, turn, reason)
     if status == "succeeded":
         await auto_story.note(
@@ -115,7 +115,7 @@ async def finish(
             session, account_id=account_id, kind="recharge_settled", cause=recharge.id,
             facts={"recharge": recharge.id}, now=now,
         )  # fmt: skip
-    return Ended(status=status, again=await _due(session, row), paused=row.paused_at is not None)
+    return Ended(status=status, again=await _due(session, row, account), paused=row.paused_at is not None)
 
 
 async def _begun_anew(session: AsyncSession, row: AutoRecharge, recharge: Recharge) -> bool:
@@ -152,10 +152,8 @@ async def _stop_waiting(
         await auto_recharge.rearm(session, row)
 
 
-async def _due(session: AsyncSession, row: AutoRecharge) -> bool:
+async def _due(session: AsyncSession, row: AutoRecharge, account: Account) -> bool:
     """Whether T asks for another recharge at once."""
-    if not row.enabled or row.paused_at is not None:
+    if not row.enabled or row.paused_at is not None or account.status != "active":
         return False
-    account = await session.get_one(Account, row.account_id, populate_existing=True)
-    total = await auto_recharge.total(session, row.account_id)
-    return account.status == "active" and total.micros <= row.minimum_micros
+    return (await auto_recharge.total(session, row.account_id)).micros <= row.minimum_micros

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,7 +14,7 @@ from models.attempt import ChargeAttempt
 from models.auto_recharge import AutoRecharge
 from models.bank_account import BankAccount
 from models.recharge import Recharge
-from rules import episode_words
+from rules import episode_words, retry_ladder
 from rules.declines import RATE_LIMITED
 from rules.durations import SOONEST_RETRY
 from rules.episodes import Try
@@ -59,7 +59,7 @@ async def _mandate_cents(session: AsyncSession, account_id: str, method_id: str)
         return None  # no mandate: the confirm itself says so, as a decline
 
 
-async def episode(
+async def decide(
     session: AsyncSession,
     row: AutoRecharge,
     *,
@@ -68,22 +68,28 @@ async def episode(
     primary: str,
     recharge: Recharge | None,
     terms: Terms,
-) -> Episode:
-    """The account's episode as it stands; ``recharge`` is the automatic one that is open, if any."""
+    now: datetime,
+) -> Decision:
+    """What comes next in the episode as it stands; ``recharge`` is the automatic one that is open, if any."""
+    tried, last = await _attempts(session, row, recharge, primary)
     counted = recharge.amount_cents if recharge is not None and recharge.status == "processing" else 0
-    return Episode(
+    episode = Episode(
         primary=primary,
         primary_kind=kind_of(primary),
         backup=await _backup(session, row, recharge, terms=terms),
-        tried=await _tried(session, row, recharge),
+        tried=[_as_tried(one, under_way=recharge is not None and one.recharge_id == recharge.id) for one in tried],
         minimum_micros=row.minimum_micros,
         available_micros=total.available,
         total_without_micros=total.micros - counted * 10_000,
-        refused=await _refused(session, row, primary),
+        refused=_refused(row, last),
         action_expires_at=recharge.action_expires_at if recharge is not None else None,
         stop=_stop(row, account, recharge),
         ladder=terms.ladder,
     )
+    decision = retry_ladder.decide(episode, now=now)
+    if isinstance(decision, Confirm) and decision.method_id != primary:
+        last = await _last(session, row.account_id, decision.method_id)
+    return _kept_away(decision, last, now=now)
 
 
 def _stop(row: AutoRecharge, account: Account, recharge: Recharge | None) -> Stop | None:
@@ -109,27 +115,53 @@ async def _backup(
     return method.id if recharge is None or recharge.amount_cents <= most else None
 
 
-async def _tried(session: AsyncSession, row: AutoRecharge, recharge: Recharge | None) -> Sequence[Tried]:
-    """The episode's confirms: those since it began, and all of the open recharge, whatever was put meanwhile."""
-    since = col(ChargeAttempt.created_at) >= row.episode_from
-    query = _automatic(row.account_id).where(
-        since if recharge is None else or_(since, col(ChargeAttempt.recharge_id) == recharge.id)
+_OF_ACCOUNT = (
+    select(ChargeAttempt)
+    .join(
+        Recharge,
+        (col(Recharge.account_id) == col(ChargeAttempt.account_id))
+        & (col(Recharge.id) == col(ChargeAttempt.recharge_id)),
     )
-    found = await session.scalars(query.order_by(col(ChargeAttempt.created_at), col(ChargeAttempt.number)))
-    return [_as_tried(one, under_way=recharge is not None and one.recharge_id == recharge.id) for one in found]
+    .where(col(ChargeAttempt.account_id) == bindparam("account"), col(Recharge.kind) == "auto")
+    .execution_options(populate_existing=True)
+)
+_LAST = (
+    _OF_ACCOUNT.where(col(ChargeAttempt.method_id) == bindparam("method"), col(ChargeAttempt.ended_at).is_not(None))
+    .order_by(col(ChargeAttempt.ended_at).desc())
+    .limit(1)
+)
+_TRIED = _OF_ACCOUNT.where(
+    or_(
+        col(ChargeAttempt.created_at) >= bindparam("since"),
+        col(ChargeAttempt.recharge_id) == bindparam("recharge"),
+        tuple_(col(ChargeAttempt.recharge_id), col(ChargeAttempt.number)).in_(
+            _LAST.with_only_columns(col(ChargeAttempt.recharge_id), col(ChargeAttempt.number)).correlate(None)
+        ),
+    )
+).order_by(col(ChargeAttempt.created_at), col(ChargeAttempt.number))
 
 
-def _automatic(account_id: str):  # noqa: ANN202 - a statement of SQLAlchemy, whose type says nothing
-    return (
-        select(ChargeAttempt)
-        .join(
-            Recharge,
-            (col(Recharge.account_id) == col(ChargeAttempt.account_id))
-            & (col(Recharge.id) == col(ChargeAttempt.recharge_id)),
-        )
-        .where(col(ChargeAttempt.account_id) == account_id, col(Recharge.kind) == "auto")
-        .execution_options(populate_existing=True)
-    )
+async def _attempts(
+    session: AsyncSession, row: AutoRecharge, recharge: Recharge | None, primary: str
+) -> tuple[Sequence[ChargeAttempt], ChargeAttempt | None]:
+    """The episode's confirms, oldest first: those since it began, and all of the open recharge, whatever was put
+    meanwhile. And the latest of the primary method that has its answer, whichever episode it was of.
+    """
+    open_id = recharge.id if recharge is not None else None
+    asked = {"account": row.account_id, "method": primary, "since": row.episode_from, "recharge": open_id}
+    found = (await session.scalars(_TRIED, asked)).all()
+    tried = [one for one in found if one.created_at >= row.episode_from or one.recharge_id == open_id]
+    answered = [one for one in found if one.method_id == primary and one.ended_at is not None]
+    return tried, max(answered, key=_ended_at, default=None)
+
+
+def _ended_at(attempt: ChargeAttempt) -> datetime:
+    return attempt.ended_at or attempt.created_at
+
+
+async def _last(session: AsyncSession, account_id: str, method_id: str) -> ChargeAttempt | None:
+    """The latest confirm of the method, by an automatic recharge, that has its answer."""
+    return await session.scalar(_LAST, {"account": account_id, "method": method_id})
 
 
 def _as_tried(attempt: ChargeAttempt, *, under_way: bool) -> Tried:
@@ -147,13 +179,12 @@ def _as_tried(attempt: ChargeAttempt, *, under_way: bool) -> Tried:
     )
 
 
-async def _refused(session: AsyncSession, row: AutoRecharge, method_id: str) -> str | None:
-    """The code by which the method was refused for good, the last time that an automatic recharge asked it (D6).
+def _refused(row: AutoRecharge, last: ChargeAttempt | None) -> str | None:
+    """The code by which the primary was refused for good, the ``last`` time that an automatic recharge asked it (D6).
 
     None where it was not, or where the owner has acted or the method was renewed since. A failure of ours is none: the
     issuer was not asked, and the confirm finds out anew.
     """
-    last = await _last(session, row.account_id, method_id)
     if last is None or last.ended_at is None or last.ended_at < row.refusals_from:
         return None
     failure = last.failure or {}
@@ -161,37 +192,17 @@ async def _refused(session: AsyncSession, row: AutoRecharge, method_id: str) -> 
     return code if failure.get("retry") == "other_method" and not code.startswith(_OURS) else None
 
 
-async def _last(session: AsyncSession, account_id: str, method_id: str) -> ChargeAttempt | None:
-    """The latest confirm of the method, by an automatic recharge, that has its answer."""
-    return await session.scalar(
-        _automatic(account_id)
-        .where(col(ChargeAttempt.method_id) == method_id, col(ChargeAttempt.ended_at).is_not(None))
-        .order_by(col(ChargeAttempt.ended_at).desc())
-        .limit(1)
-    )
-
-
-async def not_before(session: AsyncSession, account_id: str, method_id: str) -> datetime | None:
-    """Before when the method is not asked again, whichever episode it declined in; None where that does not matter.
+def _kept_away(decision: Decision, last: ChargeAttempt | None, *, now: datetime) -> Decision:
+    """``decision``, or to wait with it where its method declined only just now, whichever episode that was of.
 
     A pause that is lifted over and over, or settings that are sent every minute, would else ask a declining card as
     often.
     """
-    last = await _last(session, account_id, method_id)
     code = str((last.failure or {}).get("code") or "") if last is not None else ""
-    if last is None or last.ended_at is None or not code or code.startswith(_OURS):
-        return None
-    return last.ended_at + (RATE_LIMIT_WAIT if code == RATE_LIMITED else SOONEST_RETRY)
-
-
-async def kept_away(session: AsyncSession, account_id: str, decision: Decision, *, now: datetime) -> Decision:
-    """``decision``, or to wait with it where its method declined only just now, in whichever episode."""
-    if not isinstance(decision, Confirm):
+    if not isinstance(decision, Confirm) or last is None or last.ended_at is None or not code or code.startswith(_OURS):
         return decision
-    soonest = await not_before(session, account_id, decision.method_id)
-    if soonest is None or soonest <= now:
-        return decision
-    return Wait(soonest, decision.trigger, (), episode_words.SOON_ENOUGH)
+    soonest = last.ended_at + (RATE_LIMIT_WAIT if code == RATE_LIMITED else SOONEST_RETRY)
+    return decision if soonest <= now else Wait(soonest, decision.trigger, (), episode_words.SOON_ENOUGH)
 
 
 def trigger_of(attempt: ChargeAttempt) -> Trigger:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger import Crossing
+from models.auto_recharge import AutoRecharge
 from models.recharge import Recharge
 from rules.auto_recharge import LIFTED, Lifted
 from store import auto_story
@@ -20,7 +21,7 @@ async def recharge_changed(session: AsyncSession, recharge: Recharge, *, now: da
     An automatic one only watches anew: the episode that carries it tests T itself. One of the owner's that succeeded
     lifts a pause (D7).
     """
-    row = await get(session, recharge.account_id)
+    row = await session.get(AutoRecharge, recharge.account_id)  # as the lock's holder may have read it
     if row is None:
         return
     if recharge.status == "succeeded" and recharge.kind != "scheduled":
@@ -28,8 +29,6 @@ async def recharge_changed(session: AsyncSession, recharge: Recharge, *, now: da
     if recharge.kind == "auto":
         if recharge.status not in OPEN:
             row.next_attempt_at, row.charged_version = None, None
-        session.add(row)
-        await session.flush()
         await rearm(session, row)
     elif recharge.kind == "manual" and recharge.status == "succeeded":
         await lift(session, recharge.account_id, because="recharged_by_owner", now=now)

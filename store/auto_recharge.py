@@ -3,10 +3,13 @@
 What changes anything is a step under the account's lock (``ledger.lock``).
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, and_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,7 +17,7 @@ import ledger
 from models.account import Account
 from models.auto_recharge import AutoRecharge
 from models.card import Card
-from models.ledger import LedgerBalance
+from models.ledger import LedgerBalance, LedgerThreshold
 from models.recharge import Recharge
 from rules.auto_recharge import LIFTED, watched_minimum, watched_steps
 from rules.money import Money
@@ -22,6 +25,31 @@ from rules.thresholds import Threshold
 from store import auto_story, outbox
 
 OPEN = ("processing", "requires_action")
+_ACCOUNT = bindparam("account", type_=Text())
+_IN_FLIGHT = and_(col(Recharge.kind) == "auto", col(Recharge.status).in_(OPEN))
+_READ = (
+    select(AutoRecharge, Account, Recharge)
+    .join(Account, col(Account.id) == col(AutoRecharge.account_id))
+    .join(Recharge, and_(col(Recharge.account_id) == col(AutoRecharge.account_id), _IN_FLIGHT), isouter=True)
+    .where(col(AutoRecharge.account_id) == _ACCOUNT)
+    .execution_options(populate_existing=True)
+)
+_AWAITED = (
+    select(func.coalesce(func.sum(col(Recharge.amount_cents)), 0))
+    .where(col(Recharge.account_id) == _ACCOUNT, col(Recharge.status) == "requires_action")
+    .scalar_subquery()
+)
+_WATCHED = (
+    select(func.jsonb_agg(func.jsonb_build_array(col(LedgerThreshold.kind), col(LedgerThreshold.below)), type_=JSONB))
+    .where(
+        col(LedgerThreshold.account_id) == _ACCOUNT,
+        col(LedgerThreshold.kind).in_((Threshold.MINIMUM.value, Threshold.STEP.value)),
+    )
+    .scalar_subquery()
+)
+_LOOK = select(
+    col(LedgerBalance.spendable), col(LedgerBalance.pending), col(LedgerBalance.provisional), _AWAITED, _WATCHED
+).where(col(LedgerBalance.account_id) == _ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +85,12 @@ class Total:
 async def get(session: AsyncSession, account_id: str) -> AutoRecharge | None:
     """The settings and how they stand, read anew; None where they were never chosen."""
     return await session.get(AutoRecharge, account_id, populate_existing=True)
+
+
+async def read(session: AsyncSession, account_id: str) -> tuple[AutoRecharge, Account, Recharge | None] | None:
+    """The settings, their account, and its automatic recharge in flight; None where nothing was ever chosen."""
+    row = (await session.execute(_READ, {"account": account_id})).one_or_none()
+    return row if row is None else (row[0], row[1], row[2])
 
 
 async def put(session: AsyncSession, account_id: str, settings: Settings, *, now: datetime) -> AutoRecharge:
@@ -95,37 +129,33 @@ async def switched_off(session: AsyncSession, account_id: str) -> Settings | Non
 
 async def total(session: AsyncSession, account_id: str) -> Total:
     """T of the account: what holds while the caller has its lock, else a look at it. Raises AccountNotOpenError."""
-    awaited = (
-        select(func.coalesce(func.sum(col(Recharge.amount_cents)), 0))
-        .where(col(Recharge.account_id) == account_id, col(Recharge.status) == "requires_action")
-        .scalar_subquery()
-    )
-    book = LedgerBalance
-    found = await session.execute(
-        select(col(book.spendable), col(book.pending), col(book.provisional), awaited).where(
-            col(book.account_id) == account_id
-        )
-    )
-    row = found.one_or_none()
+    return (await _look(session, account_id))[0]
+
+
+async def _look(session: AsyncSession, account_id: str) -> tuple[Total, Mapping[int, set[int]]]:
+    """T, and below which amounts of available a crossing is told to auto-recharge, by kind of threshold."""
+    row = (await session.execute(_LOOK, {"account": account_id})).one_or_none()
     if row is None:
         raise ledger.AccountNotOpenError(account_id)
-    spendable, pending, provisional, awaited_cents = row
-    return Total(
+    spendable, pending, provisional, awaited_cents, thresholds = row
+    found = Total(
         available=spendable,
         arriving=pending - Money.from_cents(int(awaited_cents)).micros,
         provisional=-provisional,
     )
+    watched: defaultdict[int, set[int]] = defaultdict(set)
+    for kind, below in thresholds or ():
+        watched[kind].add(below)
+    return found, watched
 
 
 async def open_recharge(session: AsyncSession, account_id: str) -> Recharge | None:
     """The account's automatic recharge in flight: there is at most one (D5)."""
     return await session.scalar(
         select(Recharge)
-        .where(
-            col(Recharge.account_id) == account_id, col(Recharge.kind) == "auto", col(Recharge.status).in_(OPEN)
-        )
+        .where(col(Recharge.account_id) == account_id, _IN_FLIGHT)
         .execution_options(populate_existing=True)
-    )  # fmt: skip
+    )
 
 
 async def primary(session: AsyncSession, row: AutoRecharge) -> str | None:
@@ -150,11 +180,11 @@ async def tested(session: AsyncSession, account_id: str, *, now: datetime) -> bo
 
     The level is tested, for a threshold that is new tells nothing of a balance that is below it already.
     """
-    row = await get(session, account_id)
-    if row is None:
+    found = await read(session, account_id)
+    if found is None:
         return False
+    row, account, _ = found
     now_total = await rearm(session, row)
-    account = await session.get_one(Account, account_id, populate_existing=True)
     ready = row.enabled and row.paused_at is None and account.status == "active"
     if not ready or now_total.micros > row.minimum_micros:
         return False
@@ -164,7 +194,7 @@ async def tested(session: AsyncSession, account_id: str, *, now: datetime) -> bo
 
 async def rearm(session: AsyncSession, row: AutoRecharge) -> Total:
     """Watch what a crossing must tell now: the minimum, and the balance steps while a card waits for its next try."""
-    found = await total(session, row.account_id)
+    found, watched = await _look(session, row.account_id)
     minimum: list[int] = []
     steps: list[int] = []
     if row.enabled and row.paused_at is None:
@@ -175,9 +205,8 @@ async def rearm(session: AsyncSession, row: AutoRecharge) -> Total:
         ]  # fmt: skip
         if row.next_attempt_at is not None and await _card_waits(session, row):
             steps = watched_steps(row.minimum_micros)
-    watched = await ledger.watched(session, row.account_id)
     for kind, below in ((Threshold.MINIMUM, minimum), (Threshold.STEP, steps)):
-        if set(watched[kind]) != set(below):
+        if watched[kind.value] != set(below):
             await ledger.watch(session, row.account_id, kind, below)
     return found
 

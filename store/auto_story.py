@@ -30,8 +30,6 @@ async def note(
 ) -> None:
     """Add a decision to the story and make ``why`` what is shown now."""
     row.why = why
-    session.add(row)
-    await session.flush()
     decision = {"account_id": row.account_id, "what": what, "why": why, "recharge_id": recharge_id, "created_at": now}
     await session.execute(_NOTE, decision | {"whose": row.account_id})
 

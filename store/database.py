@@ -1,6 +1,7 @@
 """The way into Postgres: transactions for those who change records, and a listener for those who wait for them."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,8 @@ STATEMENT_MILLISECONDS = 10_000
 COMMAND_SECONDS = 12
 #: How often a listener asks whether its connection is still one.
 LISTENER_CHECK_SECONDS = 15
+#: A connection that rested for so long is asked whether it is still one: a network may have dropped it without a word.
+REST_SECONDS = 1.0
 
 
 class DatabaseUnavailableError(ConnectionError):
@@ -58,6 +61,7 @@ class Database:
                 },
             },
         )
+        listen(self.engine.sync_engine, "checkin", _rests)
         listen(self.engine.sync_engine, "checkout", _answers)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -89,11 +93,20 @@ class Database:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _answers(connection: Any, _record: object, _proxy: object) -> None:
-    """Ask a pooled connection before it is used: one that died is replaced unseen.
+def _rests(_connection: object, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
 
-    As ``pool_pre_ping`` does, but by a statement alone where that opens a transaction, asks and rolls back.
+
+def _answers(connection: Any, record: Any, _proxy: object) -> None:
+    """Replace a pooled connection that died before it is used, and the others of its time with it.
+
+    A server that goes closes its connections, which costs nothing to see; who rested is asked as well. That is what
+    ``pool_pre_ping`` is for, which asks every time, and with three statements.
     """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    if time.monotonic() - record.info.get("rests_since", 0.0) < REST_SECONDS:
+        return
     try:
         connection.run_async(_ask)
     except Exception as error:

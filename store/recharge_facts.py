@@ -5,7 +5,7 @@ Columns, not entities: what is in the database now, whatever the session has loa
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,24 +17,37 @@ from models.card import Card
 from models.recharge import Recharge
 
 Facts = dict[str, Any]
+_OF_RECHARGE = (
+    select(
+        col(Recharge.amount_cents),
+        col(Recharge.kind),
+        col(Recharge.method_kind),
+        col(Recharge.method_id),
+        col(Recharge.expected_on),
+        col(Recharge.failure),
+        col(Recharge.finished_at),
+        col(Recharge.action_expires_at),
+        col(Recharge.payment_intent),
+        func.coalesce(col(Card.brand), col(BankAccount.bank_name)).label("name"),
+        func.coalesce(col(Card.last4), col(BankAccount.last4)).label("last4"),
+    )
+    .join(
+        Card,
+        and_(col(Card.account_id) == col(Recharge.account_id), col(Card.id) == col(Recharge.method_id)),
+        isouter=True,
+    )
+    .join(
+        BankAccount,
+        and_(col(BankAccount.account_id) == col(Recharge.account_id), col(BankAccount.id) == col(Recharge.method_id)),
+        isouter=True,
+    )
+    .where(col(Recharge.account_id) == bindparam("account"), col(Recharge.id) == bindparam("recharge"))
+)
 
 
 async def of_recharge(session: AsyncSession, *, account_id: str, recharge_id: str) -> Facts:
     """What mails about a recharge tell: money, method, why its latest confirm failed, and what had declined before."""
-    found = await session.execute(
-        select(
-            col(Recharge.amount_cents),
-            col(Recharge.kind),
-            col(Recharge.method_kind),
-            col(Recharge.method_id),
-            col(Recharge.expected_on),
-            col(Recharge.failure),
-            col(Recharge.finished_at),
-            col(Recharge.action_expires_at),
-            col(Recharge.payment_intent),
-        ).where(col(Recharge.account_id) == account_id, col(Recharge.id) == recharge_id)
-    )
-    row = found.one()
+    row = (await session.execute(_OF_RECHARGE, {"account": account_id, "recharge": recharge_id})).one()
     failure: JSON = row.failure or {}
     if row.finished_at is None:
         failure = await _latest_failure(session, account_id=account_id, recharge_id=recharge_id) or {}
@@ -48,7 +61,7 @@ async def of_recharge(session: AsyncSession, *, account_id: str, recharge_id: st
         "failure_retry": failure.get("retry"),
         "action_expires_at": row.action_expires_at,
         "payment_intent": row.payment_intent,
-        **await _method(session, account_id=account_id, method_id=row.method_id),
+        **({"method_name": row.name, "method_last4": row.last4} if row.name or row.last4 else {}),
         **await _declined_first(session, account_id=account_id, recharge_id=recharge_id, method_id=row.method_id),
     }
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 import ledger
+from models.account import Account
 from models.base import JSON
 from models.recharge import Recharge
 from rules.money import Money
@@ -18,6 +19,13 @@ from store.paging import Page, fetch
 
 OPEN = ("processing", "requires_action")
 ACTION_WINDOW = timedelta(hours=24)
+_ONE = (
+    select(Recharge)
+    .where(col(Recharge.account_id) == bindparam("account"), col(Recharge.id) == bindparam("recharge"))
+    .execution_options(populate_existing=True)
+)
+_LOCKED = _ONE.with_for_update()
+_WITH_CUSTOMER = _ONE.add_columns(col(Account.customer)).join(Account, col(Account.id) == col(Recharge.account_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +150,19 @@ async def get(session: AsyncSession, *, account_id: str, recharge_id: str) -> Re
     return row
 
 
+async def with_customer(session: AsyncSession, *, account_id: str, recharge_id: str) -> tuple[Recharge, str | None]:
+    """The recharge and the account's customer at the processor. Raises LookupError if there is no such recharge."""
+    found = await session.execute(_WITH_CUSTOMER, {"account": account_id, "recharge": recharge_id})
+    row = found.one_or_none()
+    if row is None:
+        raise LookupError(f"no recharge {recharge_id} of {account_id}")
+    return row[0], row[1]
+
+
 async def locked(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge:
     """The recharge, with its account and its own row locked in that order."""
     await ledger.lock(session, [account_id])
-    row = await session.get(Recharge, (account_id, recharge_id), populate_existing=True, with_for_update=True)
+    row = await session.scalar(_LOCKED, {"account": account_id, "recharge": recharge_id})
     if row is None:
         raise LookupError(f"no recharge {recharge_id} of {account_id}")
     return row
@@ -216,8 +233,6 @@ async def end(
     row.status, row.charge, row.failure, row.finished_at = status, charge, failure, now
     row.action_url = None
     row.action_expires_at = None
-    session.add(row)
-    await session.flush()
     await record_events.of_recharge(session, row, status, now=now)
     await auto_news.recharge_changed(session, row, now=now)
     return True
