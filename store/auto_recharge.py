@@ -27,6 +27,7 @@ from store import auto_story, outbox
 OPEN = ("processing", "requires_action")
 _ACCOUNT = bindparam("account", type_=Text())
 _IN_FLIGHT = and_(col(Recharge.kind) == "auto", col(Recharge.status).in_(OPEN))
+_GET = select(AutoRecharge).where(col(AutoRecharge.account_id) == _ACCOUNT).execution_options(populate_existing=True)
 _READ = (
     select(AutoRecharge, Account, Recharge)
     .join(Account, col(Account.id) == col(AutoRecharge.account_id))
@@ -84,7 +85,7 @@ class Total:
 
 async def get(session: AsyncSession, account_id: str) -> AutoRecharge | None:
     """The settings and how they stand, read anew; None where they were never chosen."""
-    return await session.get(AutoRecharge, account_id, populate_existing=True)
+    return await session.scalar(_GET, {"account": account_id})
 
 
 async def read(session: AsyncSession, account_id: str) -> tuple[AutoRecharge, Account, Recharge | None] | None:

@@ -18,9 +18,10 @@ from rules.money import CURRENCY, Money
 from store import events, notices
 
 SHOWN = 20
-_NOTE = insert(table_of(AutoRechargeDecision)).values(
-    number=select(func.coalesce(func.max(col(AutoRechargeDecision.number)), 0) + 1)
-    .where(col(AutoRechargeDecision.account_id) == bindparam("whose"))
+_STORY = table_of(AutoRechargeDecision)
+_NOTE = insert(_STORY).values(
+    number=select(func.coalesce(func.max(_STORY.c.number), 0) + 1)
+    .where(_STORY.c.account_id == bindparam("whose"))
     .scalar_subquery()
 )
 

@@ -105,7 +105,8 @@ def _answers(connection: Any, record: Any, _proxy: object) -> None:
     """
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
-    if time.monotonic() - record.info.get("rests_since", 0.0) < REST_SECONDS:
+    rests_since: float | None = record.info.get("rests_since")  # None: it is new
+    if rests_since is None or time.monotonic() - rests_since < REST_SECONDS:
         return
     try:
         connection.run_async(_ask)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -12,6 +12,11 @@ from models.card import Card
 from models.mandate import Mandate
 
 Kind = Literal["card", "bank"]
+_CARD = (
+    select(Card)
+    .where(col(Card.account_id) == bindparam("account"), col(Card.id) == bindparam("card"))
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class UnusableMethod:
 async def find(session: AsyncSession, *, account_id: str, method_id: str) -> ChargeableMethod | UnusableMethod | None:
     """The card or bank account, read anew, with what stands against charging it."""
     if method_id.startswith("card_"):
-        card = await session.get(Card, (account_id, method_id), populate_existing=True)
+        card = await session.scalar(_CARD, {"account": account_id, "card": method_id})
         return _card(card) if card else None
     bank = await session.get(BankAccount, (account_id, method_id), populate_existing=True)
     if bank is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_nothing
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -19,6 +19,7 @@ from store.ids import new_id
 from store.paging import Page, fetch
 
 _ADD = insert_or_nothing(table_of(Notice)).on_conflict_do_nothing().returning(col(Notice.id))
+_REGISTERED = select(col(Account.email)).where(col(Account.id) == bindparam("account"))
 _ADDRESS = insert_or_nothing(table_of(NoticeRecipient)).on_conflict_do_nothing()
 
 
@@ -164,7 +165,7 @@ async def page(
 
 async def _addresses(session: AsyncSession, account_id: str, *, widely: bool) -> list[str]:
     """The registered address, then those added for balance alerts: none twice, whatever its case."""
-    found = list(await session.scalars(select(col(Account.email)).where(col(Account.id) == account_id)))
+    found = list(await session.scalars(_REGISTERED, {"account": account_id}))
     if widely:
         added = select(col(BalanceAlerts.emails)).where(col(BalanceAlerts.account_id) == account_id)
         found += await session.scalar(added) or []

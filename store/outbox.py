@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,6 +15,18 @@ LONGEST_WAIT_SECONDS = 60
 #: While Temporal is away, which is no fault of the row: it is not kept waiting long after.
 OUTAGE_WAIT_SECONDS = 4
 _ADD = insert(table_of(Outbox))
+_DUE = (
+    select(Outbox)
+    .where(col(Outbox.handed_at).is_(None), col(Outbox.next_try_at) <= bindparam("now"))
+    .order_by(col(Outbox.next_try_at), col(Outbox.id))
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_HANDED = (
+    update(table_of(Outbox))
+    .where(col(Outbox.id) == any_(bindparam("ids", type_=ARRAY(Text))))
+    .values(handed_at=bindparam("now"), tries=col(Outbox.tries) + 1)
+)
 
 
 async def add(
@@ -37,14 +49,7 @@ async def add(
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Outbox]:
     """Due rows, oldest first, locked until the caller's transaction ends; rows another relay holds are skipped."""
-    rows = await session.scalars(
-        select(Outbox)
-        .where(col(Outbox.handed_at).is_(None), col(Outbox.next_try_at) <= now)
-        .order_by(col(Outbox.next_try_at), col(Outbox.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return rows.all()
+    return (await session.scalars(_DUE, {"now": now, "most": limit})).all()
 
 
 async def claim_one(session: AsyncSession, outbox_id: str) -> Outbox | None:
@@ -58,9 +63,7 @@ async def claim_one(session: AsyncSession, outbox_id: str) -> Outbox | None:
 
 async def handed(session: AsyncSession, outbox_ids: Sequence[str], *, now: datetime) -> None:
     """Mark rows as handed over."""
-    await session.execute(
-        update(Outbox).where(col(Outbox.id).in_(outbox_ids)).values(handed_at=now, tries=col(Outbox.tries) + 1)
-    )
+    await session.execute(_HANDED, {"ids": list(outbox_ids), "now": now})
 
 
 async def put_off(session: AsyncSession, row: Outbox, *, error: str, outage: bool, now: datetime) -> None:

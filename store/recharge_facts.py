@@ -5,7 +5,7 @@ Columns, not entities: what is in the database now, whatever the session has loa
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -30,6 +30,13 @@ _OF_RECHARGE = (
         col(Recharge.payment_intent),
         func.coalesce(col(Card.brand), col(BankAccount.bank_name)).label("name"),
         func.coalesce(col(Card.last4), col(BankAccount.last4)).label("last4"),
+        exists()
+        .where(
+            col(ChargeAttempt.account_id) == col(Recharge.account_id),
+            col(ChargeAttempt.recharge_id) == col(Recharge.id),
+            col(ChargeAttempt.method_id) != col(Recharge.method_id),
+        )
+        .label("switched"),
     )
     .join(
         Card,
@@ -51,6 +58,11 @@ async def of_recharge(session: AsyncSession, *, account_id: str, recharge_id: st
     failure: JSON = row.failure or {}
     if row.finished_at is None:
         failure = await _latest_failure(session, account_id=account_id, recharge_id=recharge_id) or {}
+    declined: Facts = {}
+    if row.switched:
+        declined = await _declined_first(
+            session, account_id=account_id, recharge_id=recharge_id, method_id=row.method_id
+        )
     return {
         "amount_cents": row.amount_cents,
         "recharge_kind": row.kind,
@@ -62,7 +74,7 @@ async def of_recharge(session: AsyncSession, *, account_id: str, recharge_id: st
         "action_expires_at": row.action_expires_at,
         "payment_intent": row.payment_intent,
         **({"method_name": row.name, "method_last4": row.last4} if row.name or row.last4 else {}),
-        **await _declined_first(session, account_id=account_id, recharge_id=recharge_id, method_id=row.method_id),
+        **declined,
     }
 
 

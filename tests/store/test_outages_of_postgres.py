@@ -128,6 +128,44 @@ async def test_the_wire_is_cut(wire, mode):
         assert await fine(books)
 
 
+async def backends(books) -> set[int]:
+    """Those of the whole pool."""
+
+    async def pid(together: asyncio.Barrier) -> int:
+        async with books.transaction() as session:
+            await together.wait()
+            return await session.scalar(text("SELECT pg_backend_pid()"))
+
+    together = asyncio.Barrier(2)
+    return set(await asyncio.gather(pid(together), pid(together)))
+
+
+async def test_connections_that_the_server_closed_meanwhile_are_replaced_unseen(books, database, monkeypatch):
+    """Seen by their end alone: none has rested long enough to be asked."""
+    monkeypatch.setattr("store.database.REST_SECONDS", 60)
+    before = await backends(books)
+    app = await asyncpg.connect(database.app_url)
+    assert all([await app.fetchval("SELECT pg_terminate_backend($1, 5000)", pid) for pid in before])
+    await app.close()
+    assert not before & await backends(books)
+
+
+@pytest.mark.parametrize(("rest_seconds", "replaced"), [(0, True), (60, False)])
+async def test_who_rested_is_asked_and_replaced_unseen_where_no_answer_comes(
+    books, monkeypatch, rest_seconds, replaced
+):  # fmt: skip
+    async def unanswered(_) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("store.database.REST_SECONDS", rest_seconds)
+    before = await backends(books)
+    with monkeypatch.context() as silent:
+        silent.setattr("store.database._ask", unanswered)
+        after = await backends(books)
+    assert len(after) == 2
+    assert (not before & after) == replaced
+
+
 async def test_the_wire_is_cut_within_a_transaction(wire):
     async def cut(books) -> None:
         async with books.transaction() as session:
