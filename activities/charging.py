@@ -73,7 +73,7 @@ class Charging:
 
     async def _make(self, ref: RechargeRef) -> Intent | Outcome | None:
         """The new intent, or the one that a run left unnamed; None where there is one; the outcome where refused."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             row, customer = await recharges.with_customer(
                 session, account_id=ref.account_id, recharge_id=ref.recharge_id
             )

@@ -1,7 +1,7 @@
 """Crossings to their effects: notices, events and the retention clock, each once (requirement H4)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,6 +14,8 @@ from store.database import Database, DatabaseUnavailableError
 log = structlog.get_logger(__name__)
 #: Crossings that one process hands on at the same time, each of another account, once there is a backlog.
 AT_ONCE = 4
+#: As many as this from one step, and there may be more.
+MORE = 2
 LONGEST_WAIT_SECONDS = 60
 
 
@@ -24,22 +26,25 @@ class CrossingsRelay:
         self._database = database
         self._effects = effects
         self._now = now
-        self._more = False
 
     async def step(self) -> int:
-        """Hand on the oldest, and some at once where one was found just before; how many were tried."""
-        tried = await self._one()
-        if tried and self._more:
-            tried += sum(await asyncio.gather(*(self._one() for _ in range(AT_ONCE))))
-        self._more = tried > 0
-        return tried
+        """Hand on the oldest, and where more wait some at once; how many were tried."""
+        found = await self._oldest(of=MORE)
+        if found < MORE:
+            return found
+        return 1 + sum(await asyncio.gather(*(self._oldest(of=1) for _ in range(AT_ONCE))))
 
-    async def _one(self) -> int:
-        """A transaction for each, so that no lock of one account is waited for while another is held."""
+    async def _oldest(self, *, of: int) -> int:
+        """Hand on the oldest: a transaction for each, so that no account's lock is waited for while another is held.
+
+        Gives how many there were, at most ``of``: the others are taken to see whether there are any.
+        """
+        seen: Sequence[Crossing] = ()
         crossing: Crossing | None = None
         try:
             async with self._database.transaction() as session:
-                for crossing in await take(session, now=self._now(), limit=1):
+                seen = await take(session, now=self._now(), limit=of)
+                for crossing in seen[:1]:
                     await self._effects.apply(session, crossing, now=self._now())
                     await handed(session, [crossing], now=self._now())
         except DatabaseUnavailableError:
@@ -48,7 +53,7 @@ class CrossingsRelay:
             if crossing is None:
                 raise
             await self._put_off(crossing, error)
-        return 0 if crossing is None else 1
+        return len(seen)
 
     async def _put_off(self, crossing: Crossing, error: Exception) -> None:
         """A crossing whose effect fails is tried after 1, 2, 4 … seconds, at most a minute, and stops no other one."""

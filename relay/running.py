@@ -8,7 +8,7 @@ from datetime import datetime
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 
-from relay.crossings import CrossingsRelay
+from relay.crossings import MORE, CrossingsRelay
 from relay.draining import drain
 from relay.expiring import HoldExpiry
 from relay.inbox import InboxRelay
@@ -48,7 +48,7 @@ async def relaying(
         ),
         asyncio.create_task(drain(channel="prepay_inbox", listener=listener, step=inbox.step), name="inbox"),
         asyncio.create_task(
-            drain(channel="prepay_crossings", listener=listener, step=crossings.step), name="crossings"
+            drain(channel="prepay_crossings", listener=listener, step=crossings.step, batch=MORE), name="crossings"
         ),
         asyncio.create_task(poller.run(), name="poller"),
         asyncio.create_task(expiry.run(), name="expiry"),

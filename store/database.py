@@ -64,6 +64,9 @@ class Database:
         listen(self.engine.sync_engine, "checkin", _rests)
         listen(self.engine.sync_engine, "checkout", _answers)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = async_sessionmaker(
+            self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,6 +86,16 @@ class Database:
         """
         with _outages():
             async with self._sessions() as session, session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
+        """For a single read that nothing is decided by: it spares the two ways to the server of a transaction.
+
+        Raises DatabaseUnavailableError when Postgres cannot be reached.
+        """
+        with _outages():
+            async with self._readers() as session:
                 yield session
 
     @asynccontextmanager

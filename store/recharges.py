@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -21,10 +22,12 @@ OPEN = ("processing", "requires_action")
 ACTION_WINDOW = timedelta(hours=24)
 _ONE = (
     select(Recharge)
-    .where(col(Recharge.account_id) == bindparam("account"), col(Recharge.id) == bindparam("recharge"))
+    .where(col(Recharge.account_id) == bindparam("account", type_=Text()), col(Recharge.id) == bindparam("recharge"))
     .execution_options(populate_existing=True)
 )
-_LOCKED = _ONE.with_for_update()
+_LOCK = func.ledger_lock(array([bindparam("account", type_=Text())])).table_valued("account_id")
+#: The function locks the account before the row is locked, and FOR UPDATE gives the row as it is by then.
+_LOCKED = _ONE.join(_LOCK, _LOCK.c.account_id == col(Recharge.account_id)).with_for_update(of=Recharge)
 _WITH_CUSTOMER = _ONE.add_columns(col(Account.customer)).join(Account, col(Account.id) == col(Recharge.account_id))
 
 
@@ -161,7 +164,6 @@ async def with_customer(session: AsyncSession, *, account_id: str, recharge_id: 
 
 async def locked(session: AsyncSession, *, account_id: str, recharge_id: str) -> Recharge:
     """The recharge, with its account and its own row locked in that order."""
-    await ledger.lock(session, [account_id])
     row = await session.scalar(_LOCKED, {"account": account_id, "recharge": recharge_id})
     if row is None:
         raise LookupError(f"no recharge {recharge_id} of {account_id}")
