@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -235,6 +236,7 @@ def main() -> None:
     """Entry point of ``python worker.py``."""
     settings = Settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
+    gc.freeze()  # what was imported stays: the collector need not walk through it again and again
     try:
         uvloop.run(run(settings))
     except deployment.OtherDeploymentError as error:

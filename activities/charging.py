@@ -23,6 +23,7 @@ from store.database import AsyncSession, Database
 
 #: So soon after its row was made, the first try of a step is known to be the first: no run before it was forgotten.
 FIRST_TRY = timedelta(minutes=10)
+Said = tuple[Outcome, Decline | None]
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Charging:
                 intent, failure = await self._confirm(row, intent, method, request)
             else:
                 failure = explain(code=method.reason if method else "method_removed")
-        return await self._record(ref, intent, attempt=request.attempt, failure=failure)
+        return await self._record(row, ref, intent, _said(row, intent, attempt=request.attempt, failure=failure))
 
     async def _confirm(
         self, row: Recharge, intent: Intent, method: methods.ChargeableMethod, request: Confirm
@@ -198,26 +199,22 @@ class Charging:
         intent = await (
             self._processor.cancel_intent(intent_id) if cancel else self._processor.retrieve_intent(intent_id)
         )
-        return await self._record(ref, intent, attempt=newest.number if newest else 0)
+        return await self._record(row, ref, intent, _said(row, intent, attempt=newest.number if newest else 0))
 
-    async def _record(
-        self, ref: RechargeRef, intent: Intent, *, attempt: int, failure: Decline | None = None
-    ) -> Outcome:
-        """Keep what the intent says of the newest attempt, and give it as a value for the workflow."""
+    async def _record(self, row: Recharge, ref: RechargeRef, intent: Intent, said: Said) -> Outcome:
+        """Keep what the intent says of the newest attempt, and give it as a value for the workflow.
+
+        A success ends the recharge, and is written with its end (``recharge_endings``): one transaction less.
+        """
+        outcome, failure = said
+        if outcome.state is State.SUCCEEDED:
+            return replace(outcome, expected_on=row.expected_on)
         token = pay_token(self._link_key, account_id=ref.account_id, recharge_id=ref.recharge_id)
         async with self._database.transaction() as session:
             row = await recharges.locked(session, account_id=ref.account_id, recharge_id=ref.recharge_id)
-            altered = intents.altered(row, intent)
-            failure = explain(code="payment_altered") if altered else failure or intents.decline(intent)
-            code = failure.code if failure else None
-            state = state_of(status=intent.status, failure_code=code, attempted=attempt > 0)
             outcome = await attempts.record(
-                session, row,
-                Outcome(
-                    state=State.ALTERED if altered else state, attempt=attempt, charge=intent.latest_charge,
-                    failure_code=code,
-                ),
-                action_url=intent.action_url, action_digest=digest(token), failure=failure, now=ref.now,
+                session, row, outcome, action_url=intent.action_url, action_digest=digest(token), failure=failure,
+                now=ref.now,
             )  # fmt: skip
             await _tell(session, row, outcome, now=ref.now)
         return outcome
@@ -225,6 +222,15 @@ class Charging:
     def _return_url(self, row: Recharge) -> str:
         token = pay_token(self._link_key, account_id=row.account_id, recharge_id=row.id)
         return f"{self._public_url}/pay/{token}/done"
+
+
+def _said(row: Recharge, intent: Intent, *, attempt: int, failure: Decline | None = None) -> Said:
+    """What the intent says of the attempt; ``failure`` is why we did not confirm, where we did not."""
+    altered = intents.altered(row, intent)
+    failure = explain(code="payment_altered") if altered else failure or intents.decline(intent)
+    code = failure.code if failure else None
+    state = State.ALTERED if altered else state_of(status=intent.status, failure_code=code, attempted=attempt > 0)
+    return Outcome(state=state, attempt=attempt, charge=intent.latest_charge, failure_code=code), failure
 
 
 async def _tell(session: AsyncSession, row: Recharge, outcome: Outcome, *, now: datetime) -> None:

@@ -124,9 +124,9 @@ async def record(
     row: Recharge,
     outcome: Outcome,
     *,
-    action_url: str | None,
-    action_digest: str,
-    failure: Decline | None,
+    action_url: str | None = None,
+    action_digest: str | None = None,
+    failure: Decline | None = None,
     now: datetime,
 ) -> Outcome:
     """Keep what an attempt came to and show it on the recharge; gives the outcome with its expected date.

@@ -28,17 +28,15 @@ async def begin(session: AsyncSession, account_id: str, *, terms: Terms, now: da
     An automatic recharge that is open already is driven on: there is never a second one (D5).
     """
     await ledger.lock(session, [account_id])
-    found = await auto_recharge.read(session, account_id)
-    if found is None:
+    seen = await auto_recharge.read(session, account_id)
+    if seen is None:
         return Begun(standing="off")
-    row, account, there = found
-    if there is not None:
-        return await _adopted(session, there)
-    total = await auto_recharge.total(session, account_id)
-    if (standing := _at_rest(row, account, total.micros)) is not None:
-        await _calm(session, row)
+    if seen.in_flight is not None:
+        return await _adopted(session, seen.in_flight)
+    if (standing := _at_rest(seen.row, seen.account, seen.total.micros)) is not None:
+        await _calm(session, seen.row)
         return Begun(standing=standing)
-    return await _anew(session, row, account, total, terms=terms, now=now)
+    return await _anew(session, seen.row, seen.account, seen.total, terms=terms, now=now)
 
 
 async def _anew(

@@ -34,14 +34,13 @@ async def decide(
     recharge = await recharges.locked(session, account_id=account_id, recharge_id=recharge_id)
     if state is State.ALTERED:
         return Next(turn="give_up", reason="payment_altered")
-    found = await auto_recharge.read(session, account_id)
-    if found is None or recharge.payment_intent is None or recharge.status not in recharges.OPEN:
+    seen = await auto_recharge.read(session, account_id)
+    if seen is None or recharge.payment_intent is None or recharge.status not in recharges.OPEN:
         return Next(turn="give_up", reason=code or "payment_not_created")
-    row, account, _ = found
+    row = seen.row
     primary = await auto_recharge.primary(session, row) or row.backup_method_id or recharge.method_id
-    total = await auto_recharge.total(session, account_id)
     decision = await auto_facts.decide(
-        session, row, account=account, total=total, primary=primary, recharge=recharge, terms=terms, now=now
+        session, row, account=seen.account, total=seen.total, primary=primary, recharge=recharge, terms=terms, now=now
     )
     return await _turn(session, row, recharge, decision, now=now)
 
@@ -90,10 +89,10 @@ async def finish(
     A recharge ends in success, in a pause, or in a drop: there is no other way on, so that no decline starts another.
     """
     recharge = await recharges.locked(session, account_id=account_id, recharge_id=recharge_id)
-    found = await auto_recharge.read(session, account_id)
-    if found is None:
+    seen = await auto_recharge.read(session, account_id)
+    if seen is None:
         raise LookupError(f"no auto-recharge of {account_id}")
-    row, account, _ = found
+    row, account = seen.row, seen.account
     if recharge.status not in recharges.OPEN:
         return Ended(status=recharge.status, again=await _due(session, row, account))
     status = _status(outcome, turn, reason)

@@ -4,7 +4,7 @@ What changes anything is a step under the account's lock (``ledger.lock``).
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
@@ -28,13 +28,6 @@ OPEN = ("processing", "requires_action")
 _ACCOUNT = bindparam("account", type_=Text())
 _IN_FLIGHT = and_(col(Recharge.kind) == "auto", col(Recharge.status).in_(OPEN))
 _GET = select(AutoRecharge).where(col(AutoRecharge.account_id) == _ACCOUNT).execution_options(populate_existing=True)
-_READ = (
-    select(AutoRecharge, Account, Recharge)
-    .join(Account, col(Account.id) == col(AutoRecharge.account_id))
-    .join(Recharge, and_(col(Recharge.account_id) == col(AutoRecharge.account_id), _IN_FLIGHT), isouter=True)
-    .where(col(AutoRecharge.account_id) == _ACCOUNT)
-    .execution_options(populate_existing=True)
-)
 _AWAITED = (
     select(func.coalesce(func.sum(col(Recharge.amount_cents)), 0))
     .where(col(Recharge.account_id) == _ACCOUNT, col(Recharge.status) == "requires_action")
@@ -48,9 +41,16 @@ _WATCHED = (
     )
     .scalar_subquery()
 )
-_LOOK = select(
-    col(LedgerBalance.spendable), col(LedgerBalance.pending), col(LedgerBalance.provisional), _AWAITED, _WATCHED
-).where(col(LedgerBalance.account_id) == _ACCOUNT)
+_STANDS = (col(LedgerBalance.spendable), col(LedgerBalance.pending), col(LedgerBalance.provisional), _AWAITED, _WATCHED)
+_LOOK = select(*_STANDS).where(col(LedgerBalance.account_id) == _ACCOUNT)
+_READ = (
+    select(AutoRecharge, Account, Recharge, *_STANDS)
+    .join(Account, col(Account.id) == col(AutoRecharge.account_id))
+    .join(LedgerBalance, col(LedgerBalance.account_id) == col(AutoRecharge.account_id))
+    .join(Recharge, and_(col(Recharge.account_id) == col(AutoRecharge.account_id), _IN_FLIGHT), isouter=True)
+    .where(col(AutoRecharge.account_id) == _ACCOUNT)
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +83,37 @@ class Total:
         return self.available + self.arriving - self.provisional
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a decision begins from, read by one statement."""
+
+    total: Total
+    watched: Mapping[int, set[int]]
+    """Below which amounts of available a crossing is told to auto-recharge, by kind of threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Look):
+    """The same of an account whose owner has chosen settings."""
+
+    row: AutoRecharge
+    account: Account
+    in_flight: Recharge | None
+
+
 async def get(session: AsyncSession, account_id: str) -> AutoRecharge | None:
     """The settings and how they stand, read anew; None where they were never chosen."""
     return await session.scalar(_GET, {"account": account_id})
 
 
-async def read(session: AsyncSession, account_id: str) -> tuple[AutoRecharge, Account, Recharge | None] | None:
-    """The settings, their account, and its automatic recharge in flight; None where nothing was ever chosen."""
-    row = (await session.execute(_READ, {"account": account_id})).one_or_none()
-    return row if row is None else (row[0], row[1], row[2])
+async def read(session: AsyncSession, account_id: str) -> Seen | None:
+    """The settings, their account, its automatic recharge in flight, and T; None where nothing was ever chosen."""
+    found = (await session.execute(_READ, {"account": account_id})).one_or_none()
+    if found is None:
+        return None
+    row, account, in_flight, spendable, pending, provisional, awaited_cents, thresholds = found
+    look = _look_of(spendable, pending, provisional, awaited_cents, thresholds)
+    return Seen(look.total, look.watched, row, account, in_flight)
 
 
 async def put(session: AsyncSession, account_id: str, settings: Settings, *, now: datetime) -> AutoRecharge:
@@ -130,15 +152,19 @@ async def switched_off(session: AsyncSession, account_id: str) -> Settings | Non
 
 async def total(session: AsyncSession, account_id: str) -> Total:
     """T of the account: what holds while the caller has its lock, else a look at it. Raises AccountNotOpenError."""
-    return (await _look(session, account_id))[0]
+    return (await _look(session, account_id)).total
 
 
-async def _look(session: AsyncSession, account_id: str) -> tuple[Total, Mapping[int, set[int]]]:
-    """T, and below which amounts of available a crossing is told to auto-recharge, by kind of threshold."""
+async def _look(session: AsyncSession, account_id: str) -> Look:
     row = (await session.execute(_LOOK, {"account": account_id})).one_or_none()
     if row is None:
         raise ledger.AccountNotOpenError(account_id)
-    spendable, pending, provisional, awaited_cents, thresholds = row
+    return _look_of(*row)
+
+
+def _look_of(
+    spendable: int, pending: int, provisional: int, awaited_cents: int, thresholds: Sequence[tuple[int, int]] | None
+) -> Look:
     found = Total(
         available=spendable,
         arriving=pending - Money.from_cents(int(awaited_cents)).micros,
@@ -147,7 +173,7 @@ async def _look(session: AsyncSession, account_id: str) -> tuple[Total, Mapping[
     watched: defaultdict[int, set[int]] = defaultdict(set)
     for kind, below in thresholds or ():
         watched[kind].add(below)
-    return found, watched
+    return Look(found, watched)
 
 
 async def open_recharge(session: AsyncSession, account_id: str) -> Recharge | None:
@@ -181,35 +207,37 @@ async def tested(session: AsyncSession, account_id: str, *, now: datetime) -> bo
 
     The level is tested, for a threshold that is new tells nothing of a balance that is below it already.
     """
-    found = await read(session, account_id)
-    if found is None:
+    seen = await read(session, account_id)
+    if seen is None:
         return False
-    row, account, _ = found
-    now_total = await rearm(session, row)
-    ready = row.enabled and row.paused_at is None and account.status == "active"
-    if not ready or now_total.micros > row.minimum_micros:
+    row = seen.row
+    await _watch(session, row, seen)
+    ready = row.enabled and row.paused_at is None and seen.account.status == "active"
+    if not ready or seen.total.micros > row.minimum_micros:
         return False
     await wake(session, account_id, now=now)
     return True
 
 
-async def rearm(session: AsyncSession, row: AutoRecharge) -> Total:
+async def rearm(session: AsyncSession, row: AutoRecharge) -> None:
     """Watch what a crossing must tell now: the minimum, and the balance steps while a card waits for its next try."""
-    found, watched = await _look(session, row.account_id)
+    await _watch(session, row, await _look(session, row.account_id))
+
+
+async def _watch(session: AsyncSession, row: AutoRecharge, look: Look) -> None:
     minimum: list[int] = []
     steps: list[int] = []
     if row.enabled and row.paused_at is None:
         minimum = [
             watched_minimum(
-                row.minimum_micros, arriving_micros=found.arriving, provisional_micros=found.provisional
+                row.minimum_micros, arriving_micros=look.total.arriving, provisional_micros=look.total.provisional
             )
         ]  # fmt: skip
         if row.next_attempt_at is not None and await _card_waits(session, row):
             steps = watched_steps(row.minimum_micros)
     for kind, below in ((Threshold.MINIMUM, minimum), (Threshold.STEP, steps)):
-        if watched[kind.value] != set(below):
+        if look.watched.get(kind.value, set()) != set(below):
             await ledger.watch(session, row.account_id, kind, below)
-    return found
 
 
 async def _card_waits(session: AsyncSession, row: AutoRecharge) -> bool:

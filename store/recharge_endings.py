@@ -8,17 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.base import JSON
 from models.recharge import Recharge
 from rules.declines import explain
-from rules.outcomes import Outcome
+from rules.outcomes import Outcome, State
 from store import attempts, recharges, timeline
 
 
 async def conclude(
     session: AsyncSession, row: Recharge, outcome: Outcome, *, status: str, reason: str | None, now: datetime
 ) -> bool:
-    """End a locked recharge once, as ``status``; False where it had ended before.
+    """End a locked recharge once, as ``status``; False where it had ended before. A success is its attempt's as well.
 
     ``reason`` is the code of what ended it where no attempt says why.
     """
+    if outcome.state is State.SUCCEEDED:
+        await attempts.record(session, row, outcome, now=now)
     failure = await _failure(session, row, outcome, status=status, reason=reason)
     if not await recharges.end(session, row, status=status, charge=outcome.charge, failure=failure, now=now):
         return False

@@ -207,12 +207,11 @@ async def by_action_digest(session: AsyncSession, digest: str) -> Recharge | Non
 async def save_intent(session: AsyncSession, row: Recharge, payment_intent: str, *, now: datetime) -> None:
     """Keep the id of the one PaymentIntent, before anything is confirmed (decision 3)."""
     row.payment_intent = payment_intent
-    session.add(row)
+    await session.flush()
     await timeline.tell(
         session, account_id=row.account_id, recharge_id=row.id, key="intent", what="payment_created", now=now,
         detail="The payment exists at the processor, not confirmed yet",
     )  # fmt: skip
-    await session.flush()
 
 
 async def end(

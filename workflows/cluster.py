@@ -14,7 +14,8 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
@@ -98,6 +99,20 @@ def _read(path: str | None) -> bytes | None:
     return Path(path).read_bytes() if path else None
 
 
+#: What a converter knows of the types that it has met.
+_LEARNED = vars(PydanticPayloadConverter())
+
+
+class SharedConverter(PydanticPayloadConverter):
+    """The SDK makes a converter for each workflow run; the types are looked into once for all of them."""
+
+    def __init__(self) -> None:
+        vars(self).update(_LEARNED)
+
+
+DATA = DataConverter(payload_converter_class=SharedConverter)
+
+
 async def connect(cluster: Cluster, *, runtime: Runtime | None = None, lazy: bool = False) -> Client:
     """A client of our namespace. Raises RuntimeError at once when nobody answers, unless ``lazy``."""
     return await Client.connect(
@@ -105,7 +120,7 @@ async def connect(cluster: Cluster, *, runtime: Runtime | None = None, lazy: boo
         namespace=cluster.namespace,
         api_key=cluster.api_key,
         tls=cluster.tls,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA,
         runtime=runtime,
         lazy=lazy,
     )

@@ -99,7 +99,7 @@ async def test_a_tick_makes_the_debit_that_is_due(temporal, monthly, books):
     ):
         for ticks in (1, 2):
             await monthly.trigger()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 while True:
                     info = (await monthly.describe()).info
                     if info.num_actions == ticks and not info.running_actions and await payer.months():
