@@ -16,9 +16,9 @@ from rules.money import Money
 from rules.recharge_limits import Limited, LimitName
 from rules.recharge_sizing import size
 from rules.retry_ladder import AwaitCustomer, Confirm, Drop, GiveUp, Wait
-from store import attempts, auto_facts, auto_limits, auto_recharge, auto_story, recharges
+from store import attempts, auto_facts, auto_limits, auto_reading, auto_recharge, auto_story, recharges
 from store.auto_facts import Terms, kind_of
-from store.auto_recharge import Total
+from store.auto_reading import Total
 from store.ids import new_id
 
 
@@ -28,7 +28,7 @@ async def begin(session: AsyncSession, account_id: str, *, terms: Terms, now: da
     An automatic recharge that is open already is driven on: there is never a second one (D5).
     """
     await ledger.lock(session, [account_id])
-    seen = await auto_recharge.read(session, account_id)
+    seen = await auto_reading.read(session, account_id)
     if seen is None:
         return Begun(standing="off")
     if seen.in_flight is not None:

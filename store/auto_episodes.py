@@ -16,7 +16,7 @@ from rules.auto_recharge import Decided
 from rules.episodes import Ended, Next, Turn
 from rules.outcomes import Outcome, State
 from rules.retry_ladder import AwaitCustomer, Confirm, Decision, Drop, GiveUp, Wait
-from store import attempts, auto_facts, auto_recharge, auto_story, notices, recharge_endings, recharges
+from store import attempts, auto_facts, auto_reading, auto_recharge, auto_story, notices, recharge_endings, recharges
 from store.auto_facts import Terms
 
 
@@ -34,7 +34,7 @@ async def decide(
     recharge = await recharges.locked(session, account_id=account_id, recharge_id=recharge_id)
     if state is State.ALTERED:
         return Next(turn="give_up", reason="payment_altered")
-    seen = await auto_recharge.read(session, account_id)
+    seen = await auto_reading.read(session, account_id)
     if seen is None or recharge.payment_intent is None or recharge.status not in recharges.OPEN:
         return Next(turn="give_up", reason=code or "payment_not_created")
     row = seen.row
@@ -89,7 +89,7 @@ async def finish(
     A recharge ends in success, in a pause, or in a drop: there is no other way on, so that no decline starts another.
     """
     recharge = await recharges.locked(session, account_id=account_id, recharge_id=recharge_id)
-    seen = await auto_recharge.read(session, account_id)
+    seen = await auto_reading.read(session, account_id)
     if seen is None:
         raise LookupError(f"no auto-recharge of {account_id}")
     row, account = seen.row, seen.account
@@ -155,4 +155,4 @@ async def _due(session: AsyncSession, row: AutoRecharge, account: Account) -> bo
     """Whether T asks for another recharge at once."""
     if not row.enabled or row.paused_at is not None or account.status != "active":
         return False
-    return (await auto_recharge.total(session, row.account_id)).micros <= row.minimum_micros
+    return (await auto_reading.total(session, row.account_id)).micros <= row.minimum_micros

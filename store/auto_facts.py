@@ -22,7 +22,7 @@ from rules.mandate_text import largest_cents
 from rules.recharge_sizing import cap_cents
 from rules.retry_ladder import RATE_LIMIT_WAIT, Confirm, Decision, Episode, MethodKind, Stop, Tried, Trigger, Wait
 from store import mandates, methods
-from store.auto_recharge import Total
+from store.auto_reading import Total
 
 #: Failures of ours: the bank or issuer was never asked, so that there is nothing to keep away from.
 _OURS = "method_"

@@ -12,7 +12,8 @@ from models.auto_recharge import AutoRecharge
 from models.recharge import Recharge
 from rules.auto_recharge import LIFTED, Lifted
 from store import auto_story
-from store.auto_recharge import OPEN, get, open_recharge, primary, rearm, tested, wake
+from store.auto_reading import OPEN, open_recharge
+from store.auto_recharge import get, primary, rearm, tested, wake
 
 
 async def recharge_changed(session: AsyncSession, recharge: Recharge, *, now: datetime) -> None:

@@ -11,7 +11,7 @@ from rules import auto_recharge as rule
 from rules import auto_recharge_words as words
 from rules.auto_recharge import State
 from rules.money import Money
-from store import auto_recharge
+from store import auto_reading, auto_recharge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,8 @@ async def standing(session: AsyncSession, account: Account, *, now: datetime) ->
     """How the account's auto-recharge stands. Raises ledger.AccountNotOpenError."""
     found = await auto_recharge.get(session, account.id)
     row = found or AutoRecharge(account_id=account.id, enabled=False, minimum_micros=0, amount_cents=0)
-    total, minimum = Money((await auto_recharge.total(session, account.id)).micros), Money(row.minimum_micros)
-    in_flight = await auto_recharge.open_recharge(session, account.id)
+    total, minimum = Money((await auto_reading.total(session, account.id)).micros), Money(row.minimum_micros)
+    in_flight = await auto_reading.open_recharge(session, account.id)
     limited = row.limited_until is not None and now < row.limited_until and total <= minimum
     state = rule.state(
         enabled=row.enabled,

@@ -14,6 +14,7 @@ from store import (
     attempts,
     auto_beginning,
     auto_episodes,
+    auto_reading,
     auto_recharge,
     auto_story,
     cards,
@@ -111,7 +112,7 @@ class Recharged(Customer):
     async def in_flight(self) -> str | None:
         """The automatic recharge that is open."""
         async with self.store.transaction() as session:
-            row = await auto_recharge.open_recharge(session, self.account_id)
+            row = await auto_reading.open_recharge(session, self.account_id)
         return row.id if row is not None else None
 
     async def finish(self, *, succeeded: bool) -> bool:
