@@ -7,17 +7,18 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.account import Account
 from models.attempt import ChargeAttempt
 from models.auto_recharge import AutoRecharge
 from models.recharge import Recharge
 from rules import episode_words
 from rules.auto_recharge import Decided
 from rules.episodes import Ended, Next, Turn
+from rules.money import Money
 from rules.outcomes import Outcome, State
 from rules.retry_ladder import AwaitCustomer, Confirm, Decision, Drop, GiveUp, Wait
 from store import attempts, auto_facts, auto_reading, auto_recharge, auto_story, notices, recharge_endings, recharges
 from store.auto_facts import Terms
+from store.auto_reading import Seen
 
 
 async def decide(
@@ -92,10 +93,11 @@ async def finish(
     seen = await auto_reading.read(session, account_id)
     if seen is None:
         raise LookupError(f"no auto-recharge of {account_id}")
-    row, account = seen.row, seen.account
+    row, total_micros = seen.row, seen.total.micros
     if recharge.status not in recharges.OPEN:
-        return Ended(status=recharge.status, again=await _due(session, row, account))
+        return Ended(status=recharge.status, again=_due(seen, total_micros))
     status = _status(outcome, turn, reason)
+    total_micros += _moves(recharge, status)
     if status == "succeeded":
         await auto_story.note(
             session, row, what="recharged", why=episode_words.RECHARGED, now=now, recharge_id=recharge.id
@@ -114,7 +116,7 @@ async def finish(
             session, account_id=account_id, kind="recharge_settled", cause=recharge.id,
             facts={"recharge": recharge.id}, now=now,
         )  # fmt: skip
-    return Ended(status=status, again=await _due(session, row, account), paused=row.paused_at is not None)
+    return Ended(status=status, again=_due(seen, total_micros), paused=row.paused_at is not None)
 
 
 async def _begun_anew(session: AsyncSession, row: AutoRecharge, recharge: Recharge) -> bool:
@@ -151,8 +153,15 @@ async def _stop_waiting(
         await auto_recharge.rearm(session, row)
 
 
-async def _due(session: AsyncSession, row: AutoRecharge, account: Account) -> bool:
-    """Whether T asks for another recharge at once."""
-    if not row.enabled or row.paused_at is not None or account.status != "active":
-        return False
-    return (await auto_reading.total(session, row.account_id)).micros <= row.minimum_micros
+def _moves(recharge: Recharge, status: str) -> int:
+    """By how much T changes when the open ``recharge`` ends as ``status``: in processing it counts already."""
+    counted = recharge.amount_cents if recharge.status == "processing" else 0
+    counts = recharge.amount_cents if status == "succeeded" else 0
+    return Money.from_cents(counts).micros - Money.from_cents(counted).micros
+
+
+def _due(seen: Seen, total_micros: int) -> bool:
+    """Whether T, as it is now, asks for another recharge at once."""
+    row = seen.row
+    ready = row.enabled and row.paused_at is None and seen.account.status == "active"
+    return ready and total_micros <= row.minimum_micros

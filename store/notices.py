@@ -18,8 +18,11 @@ from store import events, notice_facts, outbox
 from store.ids import new_id
 from store.paging import Page, fetch
 
-_ADD = insert_or_nothing(table_of(Notice)).on_conflict_do_nothing().returning(col(Notice.id))
-_REGISTERED = select(col(Account.email)).where(col(Account.id) == bindparam("account"))
+_REGISTERED = select(col(Account.email)).where(col(Account.id) == bindparam("account")).scalar_subquery()
+_ADDED = (
+    select(col(BalanceAlerts.emails)).where(col(BalanceAlerts.account_id) == bindparam("account")).scalar_subquery()
+)
+_ADD = insert_or_nothing(table_of(Notice)).on_conflict_do_nothing().returning(_REGISTERED, _ADDED)
 _ADDRESS = insert_or_nothing(table_of(NoticeRecipient)).on_conflict_do_nothing()
 
 
@@ -48,8 +51,9 @@ async def add(
     if audience not in {None, wanted.audience}:
         raise NoticeFactsError(f"{kind} is for {wanted.audience}")
     read = await notice_facts.known(session, account_id=account_id, given=facts)
+    notice_id = new_id("ntc", now)
     row = {
-        "id": new_id("ntc", now),
+        "id": notice_id,
         "account_id": account_id,
         "audience": wanted.audience,
         "kind": kind,
@@ -58,11 +62,12 @@ async def add(
         "state": "pending",
         "created_at": happened_at or now,
     }
-    notice_id: str | None = await session.scalar(_ADD, row)
-    if notice_id is None:
+    written = (await session.execute(_ADD, row | {"account": account_id})).one_or_none()
+    if written is None:
         return None
-    if wanted.audience == "owner" and account_id is not None:
-        for email in await _addresses(session, account_id, widely=wanted.widely):
+    if wanted.audience == "owner":
+        registered, added = written
+        for email in _addresses(registered, added or () if wanted.widely else ()):
             await address(session, notice_id, email=email, now=now)
     told = {"notice": notice_id, "kind": kind, "audience": wanted.audience, "cause": cause}
     await events.add(session, type="notice.created", account_id=account_id, data=told, now=now)
@@ -163,12 +168,9 @@ async def page(
     return await fetch(session, query, model=Notice, id_column=Notice.id, page=page)
 
 
-async def _addresses(session: AsyncSession, account_id: str, *, widely: bool) -> list[str]:
+def _addresses(registered: str | None, added: Sequence[str]) -> list[str]:
     """The registered address, then those added for balance alerts: none twice, whatever its case."""
-    found = list(await session.scalars(_REGISTERED, {"account": account_id}))
-    if widely:
-        added = select(col(BalanceAlerts.emails)).where(col(BalanceAlerts.account_id) == account_id)
-        found += await session.scalar(added) or []
+    found = [email for email in (registered, *added) if email is not None]
     return list({email.casefold(): email for email in reversed(found)}.values())[::-1]
 
 

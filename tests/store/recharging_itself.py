@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 import ledger
+from rules.episodes import Turn
 from rules.outcomes import Outcome, State
 from rules.retry_ladder import LADDER
 from store import (
@@ -115,8 +116,8 @@ class Recharged(Customer):
             row = await auto_reading.open_recharge(session, self.account_id)
         return row.id if row is not None else None
 
-    async def finish(self, *, succeeded: bool) -> bool:
-        """The episode's recharge ends: by success, or given up. True where another begins at once."""
+    async def finish(self, *, succeeded: bool, turn: Turn = "give_up") -> bool:
+        """The episode's recharge ends: by success, or given up. True where another begins at once, as T says."""
         recharge_id = await self.in_flight()
         if recharge_id is None:
             return False
@@ -124,8 +125,13 @@ class Recharged(Customer):
         async with self.store.transaction() as session:
             ended = await auto_episodes.finish(
                 session, self.account_id, recharge_id, Outcome(state=state, attempt=0, charge=f"ch_{recharge_id}"),
-                turn=None if succeeded else "give_up", reason=None if succeeded else "card_declined", now=self.now(),
+                turn=None if succeeded else turn, reason=None if succeeded else "card_declined", now=self.now(),
             )  # fmt: skip
+        async with self.store.transaction() as session:
+            after = await auto_reading.read(session, self.account_id)
+        assert after is not None
+        stands = after.row.enabled and after.row.paused_at is None and after.account.status == "active"
+        assert ended.again == (stands and after.total.micros <= after.row.minimum_micros)
         return ended.again
 
     async def woken(self) -> int:

@@ -156,3 +156,22 @@ async def test_nobody_waits_in_a_circle_for_the_account(store):
     await customer.woken()
     await customer.begin()
     assert [kind for kind, _ in await made(customer)].count("auto") <= 1
+
+
+@pytest.mark.parametrize("state", [State.PROCESSING, State.REQUIRES_ACTION])
+@pytest.mark.parametrize(("ends", "left", "again"), [
+    ("succeeded", 15, False), ("succeeded", -40, True), ("dropped", 15, True), ("dropped", 40, False),
+])  # fmt: skip
+async def test_whether_another_begins_is_told_by_t_after_the_end(store, state, ends, left, again):
+    """Fifty dollars are on their way, counted in T unless the customer has to come, with so much ``left`` of others."""
+    customer = await open_recharged(store, now=NOW, dollars=60)
+    await customer.card()
+    await customer.choose(minimum=20, amount=50, method_id="card_1")
+    await customer.spend(45)
+    begun = await customer.begin()
+    await customer.answered(begun.recharge_id, state)
+    if left > 15:
+        await customer.credit(left - 15)
+    if left < 15:
+        await customer.spend(15 - left, settled=True)
+    assert await customer.finish(succeeded=ends == "succeeded", turn="drop") == again
