@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from rules.outcomes import State
-from store import auto_recharge
+from store import auto_recharge, recharges
 from store.database import Database
 from tests.ledger.accounts import NOW
 from tests.store.recharging_itself import open_recharged
@@ -175,3 +175,26 @@ async def test_whether_another_begins_is_told_by_t_after_the_end(store, state, e
     if left < 15:
         await customer.spend(15 - left, settled=True)
     assert await customer.finish(succeeded=ends == "succeeded", turn="drop") == again
+
+
+async def test_who_waits_for_the_lock_reads_the_recharge_as_its_holder_left_it(store):
+    """Account and recharge are locked by one statement, whose snapshot is older than its lock."""
+    customer = await open_recharged(store, now=NOW, dollars=60)
+    recharge_id = await customer.recharge(50)
+    same = {"account_id": customer.account_id, "recharge_id": recharge_id}
+
+    async def waits() -> str:
+        async with store.transaction() as session:
+            return (await recharges.locked(session, **same)).status
+
+    async with store.transaction() as session:
+        row = await recharges.locked(session, **same)
+        ours = await session.scalar(text("SELECT pg_backend_pid()"))
+        waiting = asyncio.create_task(waits())
+        async with asyncio.timeout(10), store.transaction() as looking:
+            while not await looking.scalar(  # noqa: ASYNC110 - Postgres tells nobody who waits
+                text("SELECT count(*) FROM pg_stat_activity WHERE :ours = ANY(pg_blocking_pids(pid))"), {"ours": ours}
+            ):
+                await asyncio.sleep(0.01)
+        await recharges.end(session, row, status="succeeded", charge="ch_1", failure=None, now=NOW)
+    assert await waiting == "succeeded"
