@@ -38,6 +38,15 @@ class OutboxRelay:
 
     async def step(self) -> int:
         """Hand over one batch; how many rows left the outbox."""
+        return (await self._batch())[1]
+
+    async def hand_on(self) -> int:
+        """The same, but nothing where fewer than a batch were due: what has been written since wakes (``drain``)."""
+        due, left = await self._batch()
+        return left if due == BATCH else 0
+
+    async def _batch(self) -> tuple[int, int]:
+        """How many rows were due, and how many of them left."""
         async with self._database.transaction() as session:
             rows = await outbox.claim(session, now=self._now(), limit=BATCH)
             refusals = await asyncio.gather(*(self._hand_over(row) for row in rows))
@@ -49,7 +58,7 @@ class OutboxRelay:
                     await outbox.put_off(
                         session, row, error=refusal.error, outage=refusal.outage, now=self._now()
                     )  # fmt: skip
-        return len(done)
+        return len(rows), len(done)
 
     async def _hand_over(self, row: Outbox) -> Refusal | None:
         """None, or why it must be tried again: a poisoned row stops no other one."""

@@ -12,7 +12,7 @@ from relay.crossings import MORE, CrossingsRelay
 from relay.draining import drain
 from relay.expiring import HoldExpiry
 from relay.inbox import InboxRelay
-from relay.outbox import BATCH, OutboxRelay
+from relay.outbox import OutboxRelay
 from relay.poller import EventSource, EventsPoller
 from relay.watching import Watch
 from store.crossing_effects import CrossingEffects
@@ -43,9 +43,7 @@ async def relaying(
     expiry = HoldExpiry(database=database, now=now)
     watch = Watch(database=database, meter=meter, now=now)
     loops = [
-        asyncio.create_task(
-            drain(channel="prepay_outbox", listener=listener, step=outbox.step, batch=BATCH), name="outbox"
-        ),
+        asyncio.create_task(drain(channel="prepay_outbox", listener=listener, step=outbox.hand_on), name="outbox"),
         asyncio.create_task(drain(channel="prepay_inbox", listener=listener, step=inbox.step), name="inbox"),
         asyncio.create_task(
             drain(channel="prepay_crossings", listener=listener, step=crossings.step, batch=MORE), name="crossings"

@@ -90,7 +90,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
-        """For a single read that nothing is decided by: it spares the two ways to the server of a transaction.
+        """For a single read that needs no lock: it spares the two ways to the server of a transaction.
 
         Raises DatabaseUnavailableError when Postgres cannot be reached.
         """

@@ -86,6 +86,16 @@ async def test_poisoned_rows_stop_no_other(books, relay, clock):
     assert counted == Backlog(waiting=4, put_off=4, oldest_seconds=int((clock.now - NOW).total_seconds()))
 
 
+async def test_a_poisoned_row_in_a_whole_batch_holds_up_none_that_wait(books, relay, monkeypatch):
+    """More may be due after a whole batch, whatever became of it; fewer were all."""
+    monkeypatch.setattr("relay.outbox.BATCH", 5)
+    await add(books, *next(iter(POISON.values())))
+    good = [await add_notice(books) for _ in range(4)]
+    assert [await relay.hand_on() for _ in range(2)] == [4, 0]
+    found = await rows(books)
+    assert all(found[one].handed_at == NOW for one in good)
+
+
 async def test_a_temporal_that_is_away_is_waited_for_and_soon_noticed_again(
     books, no_temporal, relay, clock, monkeypatch
 ):
