@@ -152,7 +152,8 @@ CHECKS = {
             ('ledger_balance_kept', 'ledger_balance'), ('ledger_balance_never_emptied', 'ledger_balance'),
             ('account_moves_epoch', 'account'), ('account_token_moves_epoch', 'account_token'),
             ('subaccount_moves_epoch', 'subaccount'), ('subaccount_token_moves_epoch', 'subaccount_token'),
-            ('ledger_balance_crosses', 'ledger_balance'), ('ledger_budget_crosses', 'ledger_budget'),
+            ('ledger_balance_crosses', 'ledger_balance'), ('ledger_balance_provisional', 'ledger_balance'),
+            ('ledger_budget_crosses', 'ledger_budget'),
             ('ledger_crossing_stays', 'ledger_crossing'), ('ledger_crossing_never_emptied', 'ledger_crossing')
         ) AS v (name, owner)
         WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = name AND tgenabled IN ('O', 'A')
@@ -165,21 +166,31 @@ CHECKS = {
         WHERE NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(name) AND indisunique AND indisvalid)
         UNION ALL
         SELECT NULL, format('%s is missing or not valid', name) FROM (VALUES
-            ('ledger_balance_pending'), ('ledger_balance_provisional'), ('ledger_balance_held'),
-            ('ledger_balance_at_risk'), ('ledger_balance_refund_due'), ('ledger_transfer_sides'),
-            ('ledger_transfer_amount_check'), ('ledger_transfer_key'), ('ledger_budget_spent'),
-            ('ledger_crossing_payer'), ('ledger_crossing_rising')) AS v (name)
+            ('ledger_account_id'), ('ledger_seq'), ('ledger_owed'), ('ledger_lent'), ('ledger_amount'), ('ledger_leg'),
+            ('ledger_side'), ('ledger_key'), ('ledger_budget_spent'), ('ledger_crossing_payer'),
+            ('ledger_crossing_rising')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = name AND contype = 'c' AND convalidated
-            AND conrelid IN ('ledger_transfer'::regclass, 'ledger_balance'::regclass, 'ledger_budget'::regclass,
-                'ledger_crossing'::regclass))
+            AND (conrelid IN ('ledger_budget'::regclass, 'ledger_crossing'::regclass) OR contypid = to_regtype(name)))
         UNION ALL
-        SELECT NULL, format('%s is missing, of another owner or without its own path', name) FROM (VALUES
+        SELECT NULL, format('%s.%s is not of type %s', owner, name, rule) FROM (VALUES
+            ('ledger_balance', 'account_id', 'ledger_account_id'), ('ledger_balance', 'seq', 'ledger_seq'),
+            ('ledger_balance', 'pending', 'ledger_owed'), ('ledger_balance', 'provisional', 'ledger_lent'),
+            ('ledger_balance', 'held', 'ledger_owed'), ('ledger_balance', 'at_risk', 'ledger_owed'),
+            ('ledger_balance', 'refund_due', 'ledger_owed'), ('ledger_transfer', 'amount', 'ledger_amount'),
+            ('ledger_transfer', 'leg', 'ledger_leg'), ('ledger_transfer', 'debit', 'ledger_side'),
+            ('ledger_transfer', 'credit', 'ledger_side'), ('ledger_transfer', 'key', 'ledger_key')
+        ) AS v (owner, name, rule)
+        WHERE NOT EXISTS (SELECT FROM pg_attribute
+            WHERE attrelid = to_regclass(owner) AND attname = name AND atttypid = to_regtype(rule))
+        UNION ALL
+        SELECT NULL, format('%s is missing, of another owner or finds tables by its caller''s path', name) FROM (VALUES
             ('ledger_open'), ('ledger_lock'), ('ledger_post'), ('ledger_charge_all'), ('ledger_charge_one'),
             ('ledger_charge_lone'), ('ledger_charge_each'), ('ledger_spent'), ('ledger_set_budget'),
             ('ledger_epoch_moves'), ('ledger_watch'), ('ledger_arm'), ('ledger_crosses'), ('ledger_budget_crosses'),
             ('ledger_take_crossings'), ('ledger_crossing_handed'), ('ledger_crossing_put_off')) AS v (name)
         WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = name AND prosecdef
-            AND pronamespace = 'public'::regnamespace AND 'search_path=public, pg_temp' = ANY (proconfig)
+            AND pronamespace = 'public'::regnamespace
+            AND ('search_path=public, pg_temp' = ANY (proconfig) OR prosqlbody IS NOT NULL)
             AND proowner = (SELECT relowner FROM pg_class WHERE oid = 'ledger_transfer'::regclass))
         UNION ALL
         SELECT NULL, format('%s may write %s', current_user, name) FROM (VALUES

@@ -522,9 +522,12 @@ async def _listening(url):
 
 async def test_every_function_that_may_cross_names_the_column_that_the_trigger_is_on(superuser):
     """Decision 18: but for the two that leave out what would cross, and are not to pay for the trigger."""
-    found = await superuser.fetch("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    found = await superuser.fetch(
+        "SELECT proname, coalesce(pg_get_function_sqlbody(oid), prosrc) AS source FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace"
+    )
     moves = re.compile(r"UPDATE ledger_balance\b[^;]*?\bSET\s+spendable =[^;]*")
-    updates = {row["proname"]: match[0] for row in found if (match := moves.search(row["prosrc"]))}
+    updates = {row["proname"]: match[0] for row in found if (match := moves.search(row["source"]))}
     assert {name for name, update in updates.items() if re.search(r"\bheld =", update)} == {
         "ledger_charge_one", "ledger_post",
     }  # fmt: skip

@@ -92,6 +92,25 @@ async def test_accounts_from_before_are_watched_from_now_on(empty):
         assert await ledger.verify(session) == []
 
 
+async def test_rules_move_into_types_without_writing_the_journal_anew(empty):
+    account = "MA00000000000000000K"
+    await _upgrade_to(empty.owner_url, "0010_crossing_put_off_once")
+    owner = await asyncpg.connect(empty.owner_url)
+    await owner.execute("SELECT ledger_open($1)", account)
+    await owner.execute(
+        "SELECT ledger_post($1, $2, 10::smallint, 'a', 'a', NULL, '-', '{27}', '{1}', '{5}', true)", account, NOW
+    )
+    files = "SELECT pg_relation_filenode('ledger_transfer'), pg_relation_filenode('ledger_balance')"
+    before = await owner.fetchrow(files)
+    await upgrade(empty.owner_url)
+    assert await owner.fetchrow(files) == before
+    again = "SELECT outcome FROM ledger_post($1, $2, 10::smallint, 'a', 'a', NULL, '-', '{27}', '{1}', '{5}', true)"
+    assert await owner.fetchval(again, account, NOW) == "replayed"
+    await owner.close()
+    async with Database(empty.app_url) as book, book.transaction() as session:
+        assert await ledger.verify(session) == []
+
+
 async def test_a_failed_upgrade_leaves_nothing_behind(empty):
     owner = await asyncpg.connect(empty.owner_url)
     await owner.execute("CREATE TABLE ledger_transfer (here_first int)")

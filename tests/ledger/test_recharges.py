@@ -124,12 +124,12 @@ async def test_the_indexes_hold_even_against_one_who_goes_around_the_function(su
     async with db.transaction() as session:
         await ledger.recharge_settled(session, **_recharge(account), charge_id="ch_1")
     insert = """INSERT INTO ledger_transfer (account_id, seq, posted_at, amount, spendable_after, posted_after, leg,
-        kind, debit, credit, key, source) VALUES ($1, $2, now(), 1, 1, 1, 0, $3, 2, 1, $4, 'rchg_1')"""
-    for kind, key, index in (
-        (21, "ch_1", "key"),
-        (21, "ch_2", "ending"),
-        (22, "rchg_1", "ending"),
-        (20, "x", "opening"),
+        kind, debit, credit, key, source) VALUES ($1, $2, now(), 1, 1, 1, 0, $3, 2, 1, $4, $5)"""
+    for kind, key, source, index in (
+        (21, "ch_1", "rchg_2", "key"),
+        (21, "ch_2", "rchg_1", "ending"),
+        (22, "rchg_1", "rchg_1", "ending"),
+        (20, "x", "rchg_1", "opening"),
     ):
         with pytest.raises(Exception, match=f"ledger_transfer_{index}"):
-            await superuser.execute(insert, account, 99, kind, key)
+            await superuser.execute(insert, account, 99, kind, key, source)
