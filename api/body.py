@@ -4,7 +4,6 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Iterable
 from itertools import chain
 from typing import Any, NoReturn, cast
 
@@ -19,7 +18,7 @@ MAX_DEPTH = 16
 LARGE_BYTES = 1 << 16
 """From here on a body is looked through in a thread, so that others are served meanwhile."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HOLDERS = (dict, list)
+_HOLDERS = frozenset({dict, list})
 _CONTENT_TYPE = "application/json"
 
 
@@ -151,8 +150,11 @@ def _check_depth(body: dict[str, Any]) -> None:
     """Refuse depth beyond MAX_DEPTH alone: a batch has many texts, and only what holds others can be deep."""
     level: list[Any] = [body]
     for _ in range(MAX_DEPTH - 1):
-        values = (cast("Iterable[Any]", node.values() if isinstance(node, dict) else node) for node in level)
-        level = [value for value in chain.from_iterable(values) if isinstance(value, _HOLDERS)]
+        values: Any = (node.values() if type(node) is dict else node for node in level)  # pyright: ignore[reportUnknownVariableType]
+        below: list[Any] = list(chain.from_iterable(values))
+        if _HOLDERS.isdisjoint(map(type, below)):
+            return
+        level = [node for node in below if type(node) in _HOLDERS]
     if any(level):
         _refuse("is nested too deep")
 

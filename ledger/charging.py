@@ -12,17 +12,20 @@ from typing import Any
 
 import asyncpg
 
+from ledger.arrays import array_literal
 from ledger.charge import POSTED, Charge, Charged
 from rules.chart import Kind
 
 _ALL = (
-    "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)"
+    "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2::text::text[],$3,$4,$5,$6,$7::text::text[],$8,$9,"
+    "$10::text::text[],$11,$12,$13,$14::text::text[],$15::text::text[],$16::text::text[])"
 )
 # The same for accounts with one charge each, of which most columns need not be sent.
 _ALL_ONCE = (
-    "SELECT spendables, seqs, posted_ats FROM ledger_charge_all($1,$2,$3,$4::bigint[],"
-    "array_fill(1,ARRAY[cardinality($2::text[])]),ARRAY(SELECT generate_series(1,cardinality($2::text[]))),$2,"
-    "array_fill(1,ARRAY[cardinality($2::text[])]),$4,$5,$4,$6,$7,$8,$9,$10)"
+    "SELECT spendables, seqs, posted_ats FROM (SELECT $2::text::text[] AS accounts,"
+    " array_fill(1,ARRAY[cardinality($4::bigint[])]) AS ones OFFSET 0) a, ledger_charge_all($1,accounts,$3,$4,"
+    "ones,ARRAY(SELECT generate_series(1,cardinality($4::bigint[]))),accounts,ones,$4,$5::text::text[],$4,$6,$7,"
+    "$8::text::text[],$9::text::text[],$10::text::text[])"
 )
 _LONE = "SELECT seq, spendable, posted_at FROM ledger_charge_lone($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)"
 _EACH = (
@@ -95,16 +98,17 @@ async def _post_all(
     items = [charges[place] for account in accounts for place in by_account[account]]
     epochs = [charges[by_account[account][0]].epoch for account in accounts]
     amounts = [item.amount_micros for item in items]
-    references = [item.reference for item in items]
+    ids = array_literal(accounts)
+    references = array_literal([item.reference for item in items])
     optional = (
         _unless_all([item.kind for item in items], Kind.USAGE),
         _unless_all([item.settled for item in items], False),
-        _unless_all([item.subaccount_id for item in items], None),
-        _unless_all([item.sender_id for item in items], None),
-        _unless_all([item.description for item in items], None),
+        _texts([item.subaccount_id for item in items]),
+        _texts([item.sender_id for item in items]),
+        _texts([item.description for item in items]),
     )
     if len(items) == len(accounts):
-        row = await connection.fetchrow(_ALL_ONCE, now, accounts, epochs, amounts, references, *optional)
+        row = await connection.fetchrow(_ALL_ONCE, now, ids, epochs, amounts, references, *optional)
     else:
         totals: list[int] = []
         counts: list[int] = []
@@ -121,11 +125,11 @@ async def _post_all(
                 runnings.append(running)
             totals.append(running)
             counts.append(len(places))
-        owners = [item.account_id for item in items]
+        owners = array_literal([item.account_id for item in items])
         row = await connection.fetchrow(
             _ALL,
             now,
-            accounts,
+            ids,
             epochs,
             totals,
             counts,
@@ -153,6 +157,10 @@ async def _post_all(
 def _unless_all(column: list[Any], value: object) -> list[Any] | None:
     """The column, but nothing for one that says nothing: the driver looks at every element that it sends."""
     return None if column.count(value) == len(column) else column
+
+
+def _texts(column: list[str | None]) -> str | None:
+    return None if column.count(None) == len(column) else array_literal(column)
 
 
 async def _with_used_references(
