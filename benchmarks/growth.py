@@ -1,7 +1,6 @@
 """T19, T20: the same work on a journal of 1 million postings and of 10, and what a charge takes of the disk."""
 
 import asyncio
-from statistics import median
 
 from benchmarks.batch import timed_batch
 from benchmarks.bench import Bench
@@ -17,6 +16,7 @@ _POSTINGS = (1_000_000, 10_000_000)  # two for each charge
 _QUICK_POSTINGS = (100_000, 400_000)
 _BATCH = 10_000
 _FILLERS = 2
+_ROUNDS = 7
 _BARE = """
 CREATE TABLE bare_facts AS SELECT account_id, seq, posted_at, amount, key FROM ledger_transfer WITH NO DATA;
 ALTER TABLE bare_facts ADD PRIMARY KEY (account_id, seq);
@@ -29,30 +29,32 @@ FROM (SELECT count(*) AS n FROM ledger_transfer) t
 _PROTOTYPE_ROW = 132  # bytes of a bare row with its key in the measurements that the targets come from
 
 
-#: The two moments are minutes apart: what the bare INSERT does meanwhile tells how far the machine itself has changed.
-_BESIDE = {"lone": "lone bare row", "single": "bare row", "groups": "bare row"}
+#: How many ask at once, and which of the ways they go. The lone caller first: the others make the smaller journal grow.
+_CASES = {"lone": (1, "groups"), "single": (64, "single"), "groups": (64, "groups")}
 
 
 async def run(bench: Bench) -> None:
-    """Fill, measure, fill, measure."""
+    """Fill two books, then measure them in turn: whatever else the machine does, it does to both."""
     few, lots = _QUICK_POSTINGS if bench.quick else _POSTINGS
-    async with bench.stack.book() as book:
-        await _fill(bench, book, few)
+    cases = {name: case for name, case in _CASES.items() if bench.wants(f"T19 {name}")}
+    async with bench.stack.book() as small:
+        await _fill(bench, small, few)
         if bench.wants("T20"):
-            await _size(bench, book)
-        if not bench.wants("T19 lone", "T19 single", "T19 groups"):
+            await _size(bench, small)
+        if not cases:
             return
-        before = await _rates(bench, book, few)
-        await _fill(bench, book, lots)
-        after = await _rates(bench, book, lots)
-    for name, bare in _BESIDE.items():
-        drift = median(after[bare]) / median(before[bare])
-        raw = median(after[name]) / median(before[name])
-        note = f"{raw * 100:.0f} % as measured; meanwhile the bare INSERT went to {drift * 100:.0f} % of its own rate"
-        if bench.quick:
-            note += f"; quick: {few:,} and {lots:,} postings"
-        limits = tuple(rate * drift for rate in before[name])
-        bench.add(Figure(key=f"T19 {name}", values=tuple(after[name]), limits=limits, note=note))
+        async with bench.stack.book() as large:
+            await _fill(bench, large, lots)
+            await small.rest()
+            async with ways(small) as before, ways(large) as after:
+                for name, (callers, way) in cases.items():
+                    calls = {f"{few:,} postings": before[way], f"{lots:,} postings": after[way]}
+                    for call in calls.values():
+                        await load(call, callers=callers, seconds=bench.seconds)
+                    found = await bench.loads(f"Growth, {name}", calls, dict.fromkeys(calls, callers), rounds=_ROUNDS)
+                    limits, values = (tuple(run.rate for run in runs) for runs in found.values())
+                    note = f"quick: {few:,} and {lots:,} postings" if bench.quick else ""
+                    bench.add(Figure(key=f"T19 {name}", values=values, limits=limits, note=note))
 
 
 async def _fill(bench: Bench, book: Book, postings: int) -> None:
@@ -77,16 +79,6 @@ async def _fill(bench: Bench, book: Book, postings: int) -> None:
     # No checkpoint is forced: after one every page is logged whole when it is first changed, and the larger journal has
     # more of them. Left alone the server pays that once in `checkpoint_timeout`.
     await book.rest()
-
-
-async def _rates(bench: Bench, book: Book, postings: int) -> dict[str, list[float]]:
-    async with ways(book) as calls:
-        for name in ("bare row", "single", "groups"):
-            await load(calls[name], callers=64, seconds=bench.seconds)
-        calls |= {"lone": calls["groups"], "lone bare row": calls["bare row"]}
-        callers = {"bare row": 64, "single": 64, "groups": 64, "lone bare row": 1, "lone": 1}
-        found = await bench.loads(f"{postings:,} postings", calls, callers)
-    return {name: [run.rate for run in runs] for name, runs in found.items()}
 
 
 async def _size(bench: Bench, book: Book) -> None:

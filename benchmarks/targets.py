@@ -61,11 +61,9 @@ TARGETS = {
     "T15 single": _times("one call each, 64 callers, 10,000 accounts", "pgledger, a revenue account each", 2.5),
     "T15 single hot": _times("one call each, 64 callers, one hot account", "pgledger, hot", 2),
     "T16": _times("ledger alone, 64 callers, 10,000 accounts", "django-hordak, transfer_to, 64 threads", 30),
-    "T19 lone": Target("lone caller at 10 M postings", "own rate at 1 M, as the bare INSERT went", 0.90),
-    "T19 single": Target(
-        "one call each, 64 callers, at 10 M postings", "own rate at 1 M, as the bare INSERT went", 0.85
-    ),
-    "T19 groups": Target("groups, 64 callers, at 10 M postings", "own rate at 1 M, as the bare INSERT went", 0.75),
+    "T19 lone": Target("lone caller at 10 M postings", "the same at 1 M postings, in turn", 0.90),
+    "T19 single": Target("one call each, 64 callers, at 10 M postings", "the same at 1 M postings, in turn", 0.85),
+    "T19 groups": Target("groups, 64 callers, at 10 M postings", "the same at 1 M postings, in turn", 0.75),
     "T20": _most("bytes a charge, with all indexes", "bare row of the same facts, primary key", 2),
     "T21": _times("two api processes, one hot account, over HTTP", "one api process", 1.0),
     "T22": Target(
