@@ -237,6 +237,7 @@ def main() -> None:
     settings = Settings()
     logs.configure(level=settings.log_level, style=settings.log_format)
     gc.freeze()  # what was imported stays: the collector need not walk through it again and again
+    gc.set_threshold(50_000, 20, 20)  # nor through the open episodes, every 700 objects
     try:
         uvloop.run(run(settings))
     except deployment.OtherDeploymentError as error:
